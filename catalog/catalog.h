@@ -1,0 +1,133 @@
+/*
+ * The catalog: durable records of volumes, containers, attachments and uses.
+ *
+ * Plain structs and error codes only; what stores them (SQLite today, a shared
+ * database later) is hidden. Every call is one transaction: when it returns 0
+ * the change survives a crash and a power loss; otherwise nothing changed.
+ * Calls may come from any thread.
+ *
+ * Codes: 0; ERROR_NOT_FOUND, ERROR_EXISTS, ERROR_IN_USE where said below;
+ * ERROR_NO_SPACE on a full disk; ERROR_CORRUPT if the file turns out damaged;
+ * negative errno otherwise. Texts go to `e` (may be NULL).
+ */
+#pragma once
+
+#include "catalog/error.h"
+#include "catalog/model.h"
+
+#include <stddef.h>
+
+struct catalog; /* opaque */
+
+/*
+ * Opens (with `create`: makes if absent) the catalog `catalog.db` in the store
+ * directory `store_fd`; `path` is that directory's name for texts. Checks
+ * before anything is written: the application id (ERROR_CORRUPT: not ours), the
+ * schema version (ERROR_NEWER), quick_check (ERROR_CORRUPT, naming `volctl
+ * doctor --rebuild`). ERROR_NOT_FOUND: absent and not `create`. Migrates older
+ * versions in one transaction.
+ */
+int catalog_open(struct catalog **out, int store_fd, const char *path, bool create,
+                 struct error *e);
+struct catalog *catalog_free(struct catalog *catalog); /* returns NULL */
+
+/* Full check (SQLite's integrity_check and foreign keys). ERROR_CORRUPT with the first finding. */
+int catalog_check(struct catalog *catalog, struct error *e);
+
+/*
+ * Writes a new catalog `catalog.db` in `store_fd` from every volume.json below volumes/, keeping
+ * a damaged one as catalog.db.broken-TIME, and salvaging containers and
+ * attachments from it where they can still be read. The caller holds the store's lock.
+ * `report` is called for each volume recovered or left out, with the reason (may be NULL).
+ */
+int catalog_rebuild(int store_fd, const char *path, void (*report)(void *context, const char *line),
+                    void *context, struct error *e);
+
+/* ---- volumes ---------------------------------------------------------- */
+
+/* ERROR_EXISTS: the name or id is taken (a tombstoned volume does not hold its name). */
+int catalog_volume_insert(struct catalog *catalog, const struct volume *volume, struct error *e);
+
+/* `key` is a name. The result is owned by the caller (volume_deinit). ERROR_NOT_FOUND. */
+int catalog_volume_get(struct catalog *catalog, const char *name, struct volume *out,
+                       struct error *e);
+int catalog_volume_get_by_id(struct catalog *catalog, const char *id, struct volume *out,
+                             struct error *e);
+
+/* Calls `visit` for each live volume in order of name until it returns non-zero, which is returned.
+ * The volume is the catalog's; `visit` may not call the catalog. */
+int catalog_volume_each(struct catalog *catalog,
+                        int (*visit)(void *context, const struct volume *volume), void *context);
+
+/* ERROR_NOT_FOUND, ERROR_EXISTS. */
+int catalog_volume_rename(struct catalog *catalog, const char *id, const char *name,
+                          struct error *e);
+int catalog_volume_set_readonly(struct catalog *catalog, const char *id, bool readonly,
+                                struct error *e);
+int catalog_volume_set_label(struct catalog *catalog, const char *id, enum access_label label,
+                             const char *owner, const char *context, struct error *e);
+int catalog_volume_touch(struct catalog *catalog, const char *id, int64_t last_used_at,
+                         struct error *e);
+
+/*
+ * Removal in two steps, so that a crash between them is finished later:
+ * tombstone frees the name and drops the volume from every list; ERROR_IN_USE
+ * if an attachment or use refers to it. forget deletes the tombstone when the
+ * data is gone.
+ */
+int catalog_volume_tombstone(struct catalog *catalog, const char *id, struct error *e);
+int catalog_tombstone_forget(struct catalog *catalog, const char *id, struct error *e);
+int catalog_tombstone_each(struct catalog *catalog, int (*visit)(void *context, const char *id),
+                           void *context);
+
+/* ---- containers ------------------------------------------------------- */
+
+/* Inserts or updates (by id) name, runtime and state. ERROR_EXISTS: another container has the name.
+ */
+int catalog_container_put(struct catalog *catalog, const struct container *container,
+                          struct error *e);
+/* `key`: an id, a name, or a prefix (≥ 4) of exactly one id. ERROR_NOT_FOUND; ERROR_LIMIT:
+ * ambiguous. */
+int catalog_container_get(struct catalog *catalog, const char *key, struct container *out,
+                          struct error *e);
+int catalog_container_each(struct catalog *catalog,
+                           int (*visit)(void *context, const struct container *container),
+                           void *context);
+/* Deletes it and its attachments. */
+int catalog_container_delete(struct catalog *catalog, const char *id, struct error *e);
+
+/* ---- attachments ------------------------------------------------------ */
+
+/*
+ * Records a container (put as above) and attachments to it, all or nothing.
+ * ERROR_EXISTS "Duplicate mount point: /d"; ERROR_NOT_FOUND: a volume is gone.
+ */
+int catalog_attach(struct catalog *catalog, const struct container *container,
+                   const struct attachment *attachments, size_t count, struct error *e);
+/* destination NULL: all of the container's. ERROR_NOT_FOUND: none such. The container stays. */
+int catalog_detach(struct catalog *catalog, const char *container_id, const char *destination,
+                   struct error *e);
+int catalog_attachment_each_of_volume(struct catalog *catalog, const char *volume_id,
+                                      int (*visit)(void *context,
+                                                   const struct attachment *attachment,
+                                                   const struct container *container),
+                                      void *context);
+int catalog_attachment_each_of_container(
+    struct catalog *catalog, const char *container_id,
+    int (*visit)(void *context, const struct attachment *attachment,
+                 const struct volume *volume /* NULL for a host path */),
+    void *context);
+/* Every attachment to a volume, in order of volume id: for lists with counts in one pass. */
+int catalog_attachment_each(struct catalog *catalog,
+                            int (*visit)(void *context, const struct attachment *attachment,
+                                         const struct container *container),
+                            void *context);
+
+/* ---- uses ------------------------------------------------------------- */
+
+/* Adds `delta` (±) to the count of (volume, mount id); at 0 the row goes. A negative result is
+ * ERROR_NOT_FOUND and changes nothing. *count gets the new count (may be NULL). */
+int catalog_use_add(struct catalog *catalog, const char *volume_id, const char *mount_id, int delta,
+                    uint32_t *count, struct error *e);
+int catalog_use_each(struct catalog *catalog, const char *volume_id /* NULL: all */,
+                     int (*visit)(void *context, const struct use *use), void *context);

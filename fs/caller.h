@@ -1,0 +1,40 @@
+/*
+ * Who is asking: the host, a container, or nobody we can tell.
+ *
+ * A request's pid is the caller's thread id in the daemon's pid namespace; it
+ * stays valid while a synchronous request waits (the task cannot exit), so
+ * /proc/TID is free of races for LOOKUP, OPEN, CREATE, SETATTR, GETXATTR, …; it
+ * means nothing for READ, WRITE and RELEASE.
+ *
+ * A process is in a container when its mount namespace is not the daemon's and
+ * either its cgroup names a container (Docker, Podman, containerd, CRI-O,
+ * runc/crun, nspawn, LXC) or its root directory is not the host's.
+ */
+#pragma once
+
+#include "catalog/name.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum caller_kind { CALLER_UNKNOWN, CALLER_HOST, CALLER_CONTAINER };
+
+struct caller {
+    enum caller_kind kind;
+    char container_id[CONTAINER_ID_MAX + 1]; /* "" unless a container */
+};
+
+/* Never fails: what cannot be told is CALLER_UNKNOWN (pid 0, gone, /proc unreadable). */
+void caller_identify(pid_t tid, struct caller *out);
+
+/*
+ * Pure: the container's id in the text of /proc/PID/cgroup (v1, v2, hybrid), by
+ * the known forms: /docker/ID, docker-ID.scope, /libpod_parent/libpod-ID, libpod-ID.scope,
+ * libpod-conmon excluded, cri-containerd-ID.scope, crio-ID.scope, /lxc/NAME, lxc.payload.NAME,
+ * machine-NAME.scope, /kubepods/…/ID, runc's and crun's own. Nested ones give the outermost. False:
+ * none.
+ */
+bool cgroup_find_container(const char *text, char id[CONTAINER_ID_MAX + 1]);
+
+/* The id to use for a container whose cgroup does not name one: "mnt-INODE" of its namespace. */
+void caller_name_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1]);

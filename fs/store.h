@@ -1,0 +1,65 @@
+/*
+ * The store: where the data of volumes lies, by id and never by name.
+ *
+ *   volumes/ID/data/        the volume's root
+ *   volumes/ID/volume.json  enough to rebuild its catalog row
+ *   staging/  trash/        half made, half removed; emptied in the background
+ *   catalog.db  lock
+ *
+ * Every step works on held directory fds and single components. The lock (an
+ * flock on `lock`) makes one daemon at a time its owner.
+ */
+#pragma once
+
+#include "catalog/error.h"
+#include "catalog/model.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct store; /* opaque */
+
+/*
+ * Opens the store at `path`, making it (0700, parents not) if absent, and locks
+ * it. ERROR_UNUSABLE_STORE: not a directory, not writable, no parent, on
+ * the tree `mountpoint` itself or above/below it, on a FUSE mount of ours;
+ * ERROR_LOCKED: another daemon has it (the text names its pid). `mountpoint` may be
+ * NULL (offline repair).
+ */
+int store_open(struct store **out, const char *path, const char *mountpoint, struct error *e);
+struct store *store_free(struct store *store);
+
+int store_fd(const struct store *store); /* the store's directory, borrowed */
+const char *store_path(const struct store *store);
+
+/* What a new volume's root directory is to be. */
+struct store_root {
+    uid_t uid;
+    gid_t gid;
+    mode_t mode; /* permission bits incl. sticky and set-id */
+};
+
+/*
+ * Makes volumes/ID with data/ and volume.json, durably: staged, fsynced,
+ * renamed. -EEXIST if there. ERROR_NO_SPACE.
+ */
+int store_create(struct store *store, const struct volume *volume, const struct store_root *root,
+                 struct error *e);
+/* Rewrites volume.json durably (temporary file, fsync, rename). */
+int store_write_record(struct store *store, const struct volume *volume, struct error *e);
+/* Moves volumes/ID to trash/ID, durably. 0 also when it is there already or gone. */
+int store_discard(struct store *store, const char *id, struct error *e);
+
+/* An O_PATH|O_DIRECTORY fd of volumes/ID/data, to be closed. Negative errno. */
+int store_open_data(struct store *store, const char *id);
+/* 1 empty, 0 not, negative errno. */
+int store_data_is_empty(struct store *store, const char *id);
+
+/*
+ * Removes one entry of staging/ or trash/ with all below it, however deep, never following a link
+ * nor crossing a mount. Calls `removed(context, id)` when a trash entry is gone. 0 done with all;
+ * negative errno; stops early with 0 when *stop becomes true.
+ */
+int store_empty_trash(struct store *store, void (*removed)(void *context, const char *id),
+                      void *context, const volatile bool *stop);

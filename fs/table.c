@@ -1,0 +1,2 @@
+/* The volumes in memory. */
+#include "fs/table.h"

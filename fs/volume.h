@@ -1,0 +1,128 @@
+/*
+ * The use cases of volumes, once: whatever the tree, the API, the plugin and
+ * the command line can do goes through these. They tie the catalog, the store
+ * and the table in memory together and keep them in step through any crash.
+ *
+ * Changes of one volume are serialised by its name; different volumes go on
+ * side by side. Texts of errors name the thing and the next step.
+ */
+#pragma once
+
+#include "catalog/catalog.h"
+#include "catalog/error.h"
+#include "catalog/filter.h"
+#include "catalog/model.h"
+#include "catalog/spec.h"
+#include "fs/refs.h"
+#include "fs/store.h"
+#include "fs/table.h"
+
+struct volumes; /* opaque */
+
+/*
+ * Told of changes that did not come through the tree, after they are durable,
+ * from the thread that made them, with no lock held: the session drops what
+ * the kernel has cached of them before the change is acknowledged.
+ */
+struct volumes_events {
+    void (*created)(void *context, const char *name);
+    void (*removed)(void *context, const char *name, struct volume_ref ref);
+    void (*renamed)(void *context, const char *from, const char *to, struct volume_ref ref);
+    void (*rules_changed)(void *context, const char *name, struct volume_ref ref);
+    void *context;
+};
+
+enum change_origin {
+    ORIGIN_API,  /* events are told */
+    ORIGIN_TREE, /* from a FUSE handler: the kernel knows; `rules_changed` alone is told */
+};
+
+/*
+ * Opens store and catalog (recovering: staged leftovers dropped, tombstones
+ * resumed, rows whose directory is missing kept and logged, directories
+ * without a row reported), fills the table. `mountpoint` is for texts and Mountpoint fields.
+ */
+int volumes_open(struct volumes **out, const char *store_path, const char *mountpoint,
+                 struct error *e);
+struct volumes *volumes_free(struct volumes *volumes);
+void volumes_set_events(struct volumes *volumes, const struct volumes_events *events);
+/* Live mounts of the tree are searched for by its device, known once it is mounted. */
+void volumes_set_tree_device(struct volumes *volumes, dev_t device);
+/* Starts the thread that empties the trash. */
+int volumes_start_background(struct volumes *volumes);
+
+struct volume_table *volumes_table(struct volumes *volumes); /* borrowed */
+struct store *volumes_store(struct volumes *volumes);        /* borrowed */
+struct catalog *volumes_catalog(struct volumes *volumes);    /* borrowed */
+const char *volumes_mountpoint(const struct volumes *volumes);
+
+struct volume_request {
+    const char *name;   /* NULL or "": anonymous, a name is made */
+    const char *driver; /* NULL, "", "local" or "volumefs" */
+    struct pairs
+        options; /* uid, gid, mode, readonly; else ERROR_OPTION_INVALID `invalid option: "k"` */
+    struct pairs labels;
+    bool readonly;
+    bool has_owner; /* root below is given (a mkdir); else options and defaults: 0:0 0755 */
+    struct store_root root;
+    bool exclusive; /* ERROR_EXISTS even if an equal volume exists (mkdir) */
+    enum change_origin origin;
+};
+
+/*
+ * Creates. An existing volume with the same driver, options and labels is a
+ * success (*created false); one that differs is ERROR_EXISTS. `created` may be NULL.
+ */
+int volumes_create(struct volumes *volumes, const struct volume_request *request,
+                   struct volume *out, bool *created, struct error *e);
+
+int volumes_get(struct volumes *volumes, const char *name, struct volume *out, struct error *e);
+
+/* ERROR_IN_USE names the containers. Never replaces: ERROR_EXISTS. */
+int volumes_rename(struct volumes *volumes, const char *from, const char *to,
+                   enum change_origin origin, struct error *e);
+int volumes_set_readonly(struct volumes *volumes, const char *name, bool readonly,
+                         enum change_origin origin, struct error *e);
+
+enum remove_flag {
+    REMOVE_IF_EMPTY = 1 << 0, /* rmdir: ERROR_NOT_EMPTY otherwise */
+    REMOVE_FORCE = 1 << 1,    /* a missing volume is a success; use still refuses */
+};
+int volumes_remove(struct volumes *volumes, const char *name, unsigned flags,
+                   enum change_origin origin, struct error *e);
+
+struct prune_request {
+    bool all;                    /* named ones too; default: anonymous only */
+    bool dry_run;                /* only tell */
+    const struct filter *filter; /* may be NULL */
+};
+/* Removes dangling volumes; `visit` is told each one's name and size in bytes. */
+int volumes_prune(struct volumes *volumes, const struct prune_request *request,
+                  void (*visit)(void *context, const char *name, uint64_t size), void *context,
+                  struct error *e);
+
+/*
+ * Records references of the container `key` (a name, or an id; made with runtime "volctl" if
+ * unknown). Volumes named are created at need, sources NULL get an anonymous one. On failure
+ * nothing is recorded and volumes made on the way are removed again.
+ */
+int volumes_attach(struct volumes *volumes, const char *key, const struct mount_spec *specs,
+                   size_t count, struct error *e);
+/* destination NULL: all; and then the container itself, if "volctl" made it by attach. */
+int volumes_detach(struct volumes *volumes, const char *key, const char *destination,
+                   struct error *e);
+
+/* Who refers to the volume: recorded, uses, live, merged by container. */
+int volumes_references(struct volumes *volumes, const char *name, struct references *out,
+                       struct error *e);
+/*
+ * Visits every volume that matches, by name, with its reference count: one scan of
+ * live mounts, one pass of attachments, whatever the number of volumes. `filter` may be NULL.
+ */
+int volumes_each(struct volumes *volumes, const struct filter *filter,
+                 int (*visit)(void *context, const struct volume *volume, uint32_t references),
+                 void *context, struct error *e);
+
+/* Bytes and inodes a volume uses (blocks, as du). See usage.h. */
+int volumes_usage(struct volumes *volumes, const char *name, uint64_t *bytes, uint64_t *inodes,
+                  struct error *e);
