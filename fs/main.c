@@ -1,0 +1,333 @@
+/*
+ * The daemon's life: options, identity, store and catalog, tree, API; ready;
+ * signals; and all that in reverse.
+ *
+ * Without --foreground the parent waits on a pipe and exits only when the child has said
+ * that the tree is mounted and answers, or why not.
+ */
+#include "catalog/catalog.h"
+#include "catalog/cleanup.h"
+#include "fs/api/api.h"
+#include "fs/cred.h"
+#include "fs/log.h"
+#include "fs/options.h"
+#include "fs/session.h"
+#include "fs/store.h"
+#include "fs/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#ifndef PR_SET_IO_FLUSHER
+#define PR_SET_IO_FLUSHER 57
+#endif
+
+enum {
+    NOFILE_WANTED = 1 << 20,
+    BUSY_GRACE_MS = 3000, /* how long a tree still in use is served after SIGTERM */
+    READY = 'R',
+};
+
+struct daemon {
+    struct options options;
+    char mountpoint[PATH_MAX];
+    bool privileged;
+    int ready_fd; /* the waiting parent, or −1 */
+    struct volumes *volumes;
+    struct session *session;
+    struct api *api;
+};
+
+/* Root of the first user namespace: only there do mounts with passthrough and all ids exist. */
+static bool is_privileged(void)
+{
+    _cleanup_(fclose_p) FILE *map = fopen("/proc/self/uid_map", "re");
+    unsigned long inside, outside, count;
+
+    if (geteuid() != 0 || !map || fscanf(map, "%lu %lu %lu", &inside, &outside, &count) != 3)
+        return false;
+    return inside == 0 && outside == 0 && count == UINT32_MAX;
+}
+
+/* A descriptor for each file the kernel knows, as far as that goes. */
+static void raise_limits(void)
+{
+    struct rlimit limit = {NOFILE_WANTED, NOFILE_WANTED};
+
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void warn_of_timeouts(void)
+{
+    _cleanup_(fclose_p) FILE *file = fopen("/proc/sys/fs/fuse/max_request_timeout", "re");
+    unsigned seconds;
+
+    if (file && fscanf(file, "%u", &seconds) == 1 && seconds > 0)
+        log_message(LOG_LEVEL_WARNING,
+                    "fs.fuse.max_request_timeout is %u s: a disk that is slower ends the mount; "
+                    "set it to 0",
+                    seconds);
+}
+
+/* The parent's part: waits for the child's word. */
+static int wait_for_child(int fd, pid_t child)
+{
+    char word = 0;
+    ssize_t n;
+
+    do {
+        n = read(fd, &word, 1);
+    } while (n < 0 && errno == EINTR);
+    if (n == 1 && word == READY)
+        return EXIT_SUCCESS;
+    if (n == 0)
+        return EXIT_FAILURE; /* it has said why on our standard error */
+    fprintf(stderr, "volumefs: lost sight of process %d while it started\n", (int)child);
+    return EXIT_FAILURE;
+}
+
+/* Returns in the child, or in the foreground; the parent exits here. */
+static int go_to_background(struct daemon *daemon, struct error *e)
+{
+    int fds[2];
+    pid_t child;
+
+    if (daemon->options.foreground)
+        return 0;
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return error_set_errno(e, -errno, "cannot make a pipe");
+    child = fork();
+    if (child < 0)
+        return error_set_errno(e, -errno, "cannot fork");
+    if (child > 0) {
+        close(fds[1]);
+        exit(wait_for_child(fds[0], child));
+    }
+    close(fds[0]);
+    daemon->ready_fd = fds[1];
+    setsid();
+    return chdir("/") < 0 ? error_set_errno(e, -errno, "cannot go to /") : 0;
+}
+
+static void leave_terminal(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null < 0)
+        return;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
+    close(null);
+}
+
+static void say_ready(struct daemon *daemon)
+{
+    char word = READY;
+
+    sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=Serving %s", (int)getpid(), daemon->mountpoint);
+    if (daemon->ready_fd < 0)
+        return;
+    if (write(daemon->ready_fd, &word, 1) != 1)
+        log_message(LOG_LEVEL_WARNING, "the process that started the daemon is gone");
+    close(daemon->ready_fd);
+    daemon->ready_fd = -1;
+    leave_terminal();
+}
+
+static void log_problem(void *context, const char *subject, const char *text, const char *next)
+{
+    (void)context;
+    log_message(LOG_LEVEL_WARNING, "%s: %s; %s", subject, text, next);
+}
+
+static void say_state(struct daemon *daemon)
+{
+    struct daemon_status status;
+
+    session_status(daemon->session, &status);
+    log_message(LOG_LEVEL_INFO, "%s mounted on %s, %llu volumes, passthrough %s%s%s", status.store,
+                status.mountpoint, (unsigned long long)status.volumes,
+                status.passthrough ? "on" : "off: ", status.passthrough_reason,
+                status.passthrough ? "" : "");
+    if (!status.privileged)
+        log_message(LOG_LEVEL_WARNING,
+                    "without root: data goes through the daemon, files belong to this user, and "
+                    "containers of others cannot use the tree; start as root for these");
+}
+
+static void api_status(void *context, struct daemon_status *out)
+{
+    struct daemon *daemon = context;
+
+    session_status(daemon->session, out);
+}
+
+static int start(struct daemon *daemon, struct error *e)
+{
+    struct session_config session = {
+        .mountpoint = daemon->mountpoint,
+        .mount_options = daemon->options.mount_options,
+        .privileged = daemon->privileged,
+        .allow_passthrough = !daemon->options.no_passthrough,
+        .threads = daemon->options.threads,
+    };
+    struct api_config api = {
+        .socket_path = daemon->options.socket,
+        .group = "volumefs",
+        .status = api_status,
+        .context = daemon,
+    };
+    int r = volumes_open(&daemon->volumes, daemon->options.store, daemon->mountpoint, e);
+
+    if (r == 0)
+        r = session_start(&daemon->session, daemon->volumes, &session, e);
+    if (r == 0) {
+        api.volumes = daemon->volumes;
+        r = api_start(&daemon->api, &api, e);
+    }
+    if (r == 0 && volumes_start_background(daemon->volumes) < 0)
+        r = error_set(e, -EAGAIN, "cannot start the thread that empties the trash");
+    if (r == 0) {
+        volumes_problems(daemon->volumes, log_problem, NULL);
+        say_state(daemon);
+        warn_of_timeouts();
+    }
+    return r;
+}
+
+/* Takes the tree off its place; what still uses it from elsewhere is served a little longer. */
+static void unmount(struct daemon *daemon, int signals)
+{
+    struct pollfd fds[] = {{.fd = session_end_fd(daemon->session), .events = POLLIN},
+                           {.fd = signals, .events = POLLIN}};
+    int r = session_unmount(daemon->session);
+
+    if (r < 0 && r != -EINVAL && r != -ENOENT) /* those: somebody unmounted it before */
+        log_message(LOG_LEVEL_ERROR, "cannot unmount %s: %s", daemon->mountpoint, strerror(-r));
+    if (r == SESSION_BUSY)
+        log_message(LOG_LEVEL_WARNING,
+                    "%s is busy: unmounted lazily, it ends when its last user is gone",
+                    daemon->mountpoint);
+    if (poll(fds, 2, BUSY_GRACE_MS) <= 0 || !(fds[0].revents & POLLIN))
+        log_message(LOG_LEVEL_WARNING,
+                    "the tree is still in use; stopping all the same, those that use it get "
+                    "'Transport endpoint is not connected'");
+}
+
+static void serve(struct daemon *daemon, int signals)
+{
+    struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
+                           {.fd = session_end_fd(daemon->session), .events = POLLIN}};
+    struct signalfd_siginfo info;
+
+    for (;;) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            return;
+        if (fds[1].revents & POLLIN) {
+            log_message(LOG_LEVEL_INFO, "%s was unmounted", daemon->mountpoint);
+            return;
+        }
+        if ((fds[0].revents & POLLIN) && read(signals, &info, sizeof(info)) == sizeof(info))
+            break;
+    }
+    sd_notify(0, "STOPPING=1");
+    unmount(daemon, signals);
+}
+
+static void stop(struct daemon *daemon)
+{
+    daemon->api = api_stop(daemon->api);
+    daemon->session = session_stop(daemon->session);
+    daemon->volumes = volumes_free(daemon->volumes);
+}
+
+static void report_rebuilt(void *context, const char *line)
+{
+    (void)context;
+    printf("%s\n", line);
+}
+
+static int rebuild(const struct options *options, struct error *e)
+{
+    struct store *store;
+    int r = store_open(&store, options->store, NULL, e);
+
+    if (r != 0)
+        return r;
+    r = catalog_rebuild(store_fd(store), options->store, report_rebuilt, NULL, e);
+    store_free(store);
+    return r;
+}
+
+/* Signals are read from a descriptor; threads inherit the mask. */
+static int block_signals(void)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int prepare(struct daemon *daemon, struct error *e)
+{
+    char *path = realpath(daemon->options.mountpoint, daemon->mountpoint);
+
+    /* one that is dead (ENOTCONN) or missing is told of later, by its name as given */
+    if (!path)
+        snprintf(daemon->mountpoint, sizeof(daemon->mountpoint), "%s", daemon->options.mountpoint);
+    raise_limits();
+    daemon->privileged = is_privileged();
+    if (daemon->privileged)
+        prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0); /* memory is never freed by waiting for ourselves */
+    return cred_init(daemon->privileged, e);
+}
+
+int main(int argc, char **argv)
+{
+    struct daemon daemon = {.ready_fd = -1};
+    struct error e = {0};
+    int signals, r;
+
+    options_parse(&daemon.options, argc, argv);
+    log_open(true, daemon.options.log_level);
+    r = daemon.options.rebuild ? rebuild(&daemon.options, &e) : go_to_background(&daemon, &e);
+    if (daemon.options.rebuild && r == 0)
+        return EXIT_SUCCESS;
+    signals = block_signals();
+    if (r == 0)
+        r = prepare(&daemon, &e);
+    if (r == 0)
+        r = start(&daemon, &e);
+    if (r == 0) {
+        if (!daemon.options.foreground)
+            log_open(false, daemon.options.log_level);
+        say_ready(&daemon);
+        serve(&daemon, signals);
+    } else {
+        log_message(LOG_LEVEL_ERROR, "%s", *e.text ? e.text : strerror(r < 0 ? -r : EIO));
+    }
+    stop(&daemon);
+    close_p(&signals);
+    free(daemon.options.mount_options);
+    return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

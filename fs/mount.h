@@ -1,0 +1,35 @@
+/*
+ * Mounting the tree. With root by the kernel's own mount calls, so that
+ * options reach it unparsed by others and the mount is put in its place only
+ * when somebody answers behind it; otherwise by the set-uid helper of libfuse.
+ */
+#pragma once
+
+#include "catalog/error.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct mount; /* opaque */
+
+/*
+ * Checks the place: a directory, empty (or `nonempty` in options), no live
+ * volumefs on it; a dead one (ENOTCONN) is cleared away.
+ */
+int mount_check_place(const char *mountpoint, bool nonempty, struct error *e);
+
+/*
+ * Opens /dev/fuse and makes a file system instance that is not attached
+ * anywhere yet. `*device` is the descriptor to serve. ERROR_DENIED: not
+ * permitted to this user (use mount_by_helper's way: libfuse).
+ * `options`: comma-separated, backslash or double quotes protect a comma.
+ */
+int mount_prepare(struct mount **out, const char *options, int *device, struct error *e);
+/* The device number of the instance (st_dev of everything in it); asks nobody. 0 or −errno. */
+int mount_device(const struct mount *mount, dev_t *device);
+/* Attaches it at the mount point: now it can be seen. */
+int mount_attach(struct mount *mount, const char *mountpoint, struct error *e);
+struct mount *mount_free(struct mount *mount);
+
+/* Takes the mount point off: 0 done, 1 busy and detached lazily, −errno. */
+int mount_detach(const char *mountpoint);

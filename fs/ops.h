@@ -1,0 +1,195 @@
+/*
+ * What the request handlers share. A handler resolves its node, asks the
+ * policy, acts and replies: the reply is last, once, with nothing held, because
+ * the kernel may forget the node the moment it has the answer.
+ */
+#pragma once
+
+#define FUSE_USE_VERSION 318
+
+#include "catalog/error.h"
+#include "fs/inode_number.h"
+#include "fs/node.h"
+#include "fs/policy.h"
+#include "fs/status.h"
+#include "fs/table.h"
+#include "fs/usage.h"
+#include "fs/volume.h"
+
+#include <fuse_lowlevel.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mount;
+struct views;
+struct workers;
+
+/* The state of a session that handlers use; made by session.c, alive while any handler runs. */
+struct session {
+    struct fuse_session *fuse;
+    struct volumes *volumes;
+    struct volume_table *table;
+    struct usage *usage;
+    struct node_table *nodes;
+    struct inode_numbers *numbers;
+    struct views *views;
+    const char *mountpoint;
+    bool privileged;
+    bool passthrough;
+    char passthrough_reason[STATUS_TEXT_MAX];
+    int handle_mount; /* a descriptor on the store's file system, for open_by_handle_at */
+    uint64_t store_device;
+    _Atomic int64_t root_changed; /* ns: mtime of the root, when volumes came or went */
+    _Atomic uint64_t open_files;
+    _Atomic uint64_t denials;
+    struct mount *mount; /* NULL: mounted by libfuse's helper */
+    bool by_helper;
+    struct workers *workers;
+    sem_t ready; /* posted when the kernel has begun to talk */
+    int64_t started_at;
+};
+
+/* Names and attributes change only through us, so the kernel may keep them. */
+#define TIMEOUT_FOREVER (365.0 * 24 * 3600)
+
+/* The inode number of "..": of a volume's root, and of the root itself. */
+enum { ROOT_INODE = FUSE_ROOT_ID };
+
+static inline struct session *session_of(fuse_req_t req)
+{
+    return fuse_req_userdata(req);
+}
+
+/* The object of a request: a node of some volume, with its descriptor pinned. */
+struct target {
+    struct session *session;
+    struct node *node;
+    int fd;
+};
+
+/*
+ * Resolves a nodeid, asks the policy and pins the descriptor. 0, or a positive errno to
+ * answer. The root and the views are not nodes: EPERM for changes, else EINVAL.
+ */
+int target_enter(struct target *target, fuse_req_t req, fuse_ino_t ino, enum operation operation);
+/* Ends it, before the reply. A change is noted for the volume's usage. */
+void target_leave(struct target *target);
+
+/* The policy alone, for requests that work on an open file. 0 or errno. */
+int node_decide(struct session *session, const struct node *node, enum operation operation);
+
+/*
+ * The node's descriptor for data and fsync: real, reading and writing if the
+ * backing allows. Borrowed; closed with the node. −errno.
+ */
+int node_data_fd(struct session *session, struct node *node, int fd);
+
+/* Turns backing attributes into the tree's (inode number). */
+void attributes_present(struct session *session, struct stat *st);
+/* How long the kernel may keep a node's attributes: not while stores through mmap may change them.
+ */
+double attributes_timeout(const struct node *node);
+
+/*
+ * Makes the entry for a file just looked up or made: takes `fd` over, counts
+ * a lookup. `flags` of node_flag beyond those the type gives. 0 or errno.
+ */
+int entry_make(struct session *session, struct volume_ref volume, int fd, const struct stat *st,
+               uint32_t flags, struct fuse_entry_param *out);
+/* Opens `name` in the directory `fd` of a volume and makes its entry. ENOENT … */
+int entry_lookup(struct session *session, struct volume_ref volume, int fd, const char *name,
+                 struct fuse_entry_param *out);
+/* The entry of a volume's root directory. */
+int entry_volume(struct session *session, const struct volume_entry *volume,
+                 struct fuse_entry_param *out);
+/* Takes back the lookup of an entry that could not be delivered. */
+void entry_drop(struct session *session, fuse_req_t req, fuse_ino_t ino);
+
+/* Releases what a forgotten node held. */
+void remains_release(struct session *session, fuse_req_t req, const struct node_remains *remains);
+
+/* A buffer of this thread's own, at least `size` bytes, valid until the next call. NULL: no memory.
+ */
+char *thread_buffer(size_t size);
+
+/* ---- handlers, one file a family ---------------------------------------- */
+
+/* ops_entry.c */
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count);
+void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+void op_readlink(fuse_req_t req, fuse_ino_t ino);
+void op_statfs(fuse_req_t req, fuse_ino_t ino);
+
+/* ops_attr.c */
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid,
+                struct fuse_file_info *fi);
+void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *fi);
+
+/* ops_create.c */
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name);
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+               struct fuse_file_info *fi);
+void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi);
+
+/* ops_remove.c */
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+               const char *new_name, unsigned flags);
+
+/* ops_open.c */
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+/* Counts an open and chooses passthrough or not for a node; fills fi. For open and the creates. */
+void open_file(struct session *session, fuse_req_t req, struct node *node, int fd,
+               struct fuse_file_info *fi);
+/* Ends what open_file began, for a file opened with `flags`. */
+void close_file(struct session *session, struct node *node, int flags);
+/* Does what O_TRUNC asks. 0 or errno. */
+int open_truncate(fuse_req_t req, struct node *node, int fd, const struct fuse_file_info *fi);
+
+/* ops_data.c */
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+              struct fuse_file_info *fi);
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
+                  struct fuse_file_info *fi);
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *fi);
+void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t in_offset, struct fuse_file_info *fi,
+                        fuse_ino_t out, off_t out_offset, struct fuse_file_info *out_fi,
+                        size_t length, int flags);
+
+/* ops_list.c */
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                struct fuse_file_info *fi);
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                    struct fuse_file_info *fi);
+
+/* ops_xattr.c */
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+                 int flags);
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
+
+/* Collects a directory listing into one reply. */
+struct listing {
+    fuse_req_t req;
+    char *buffer;
+    size_t size;
+    size_t used;
+    bool plus;
+};
+/* False: full. `e` has attr.st_ino and attr.st_mode at least; with `plus` the whole entry (ino 0:
+ * no lookup counted). */
+bool listing_add(struct listing *listing, const char *name, const struct fuse_entry_param *e,
+                 off_t next);

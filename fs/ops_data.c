@@ -1,0 +1,183 @@
+/*
+ * Data that does not go by passthrough: reads and writes where the kernel has
+ * none, fsync, fallocate, holes and copies always. On the node's descriptor:
+ * a file handle has no state of its own.
+ */
+#include "fs/backing.h"
+#include "fs/ops.h"
+#include "fs/view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A file whose data is worked on, with the descriptor for it. 0 or errno. */
+static int data_enter(struct target *file, fuse_req_t req, fuse_ino_t ino, enum operation operation,
+                      int *data)
+{
+    int err = target_enter(file, req, ino, operation);
+
+    if (err)
+        return err;
+    *data = node_data_fd(file->session, file->node, file->fd);
+    if (*data >= 0)
+        return 0;
+    target_leave(file);
+    return -*data;
+}
+
+static void reply_view(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset)
+{
+    char *text = NULL;
+    int err = view_read(session_of(req), ino, &text);
+    size_t length = err ? 0 : strlen(text);
+    size_t start = offset < 0 || (size_t)offset > length ? length : (size_t)offset;
+
+    if (err)
+        fuse_reply_err(req, err);
+    else
+        fuse_reply_buf(req, text + start, length - start < size ? length - start : size);
+    free(text);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+    struct target file;
+    char *buffer;
+    ssize_t n = 0;
+    int data, err;
+
+    (void)fi;
+    if (view_is(ino)) {
+        reply_view(req, ino, size, offset);
+        return;
+    }
+    buffer = thread_buffer(size);
+    err = buffer ? data_enter(&file, req, ino, OPERATION_READ, &data) : ENOMEM;
+    if (!err) {
+        n = pread(data, buffer, size, offset);
+        err = n < 0 ? errno : 0;
+        target_leave(&file);
+    }
+    if (err)
+        fuse_reply_err(req, err);
+    else
+        fuse_reply_buf(req, buffer, (size_t)n);
+}
+
+/* Set-id bits are cleared by every write, as they are through passthrough: not by the caller's
+ * right. */
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset,
+              struct fuse_file_info *fi)
+{
+    struct target file;
+    ssize_t n = 0;
+    int data, err = data_enter(&file, req, ino, OPERATION_CHANGE, &data);
+
+    (void)fi;
+    if (!err) {
+        n = pwrite(data, bytes, size, offset);
+        err = n < 0 ? errno : 0;
+        target_leave(&file);
+    }
+    if (err)
+        fuse_reply_err(req, err);
+    else
+        fuse_reply_write(req, (size_t)n);
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+    struct target file;
+    int data, err = data_enter(&file, req, ino, OPERATION_READ, &data);
+
+    (void)fi;
+    if (!err) {
+        err = (datasync ? fdatasync(data) : fsync(data)) < 0 ? errno : 0;
+        target_leave(&file);
+    }
+    fuse_reply_err(req, err);
+}
+
+void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+    struct target dir;
+    int fd, err;
+
+    (void)fi;
+    if (ino == FUSE_ROOT_ID || view_is(ino)) {
+        fuse_reply_err(req, 0); /* volumes are durable when made */
+        return;
+    }
+    err = target_enter(&dir, req, ino, OPERATION_READ);
+    if (!err) {
+        fd = backing_open_directory(dir.fd);
+        target_leave(&dir);
+        err = fd < 0 ? -fd : 0;
+        if (!err) {
+            err = (datasync ? fdatasync(fd) : fsync(fd)) < 0 ? errno : 0;
+            close(fd);
+        }
+    }
+    fuse_reply_err(req, err);
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
+                  struct fuse_file_info *fi)
+{
+    struct target file;
+    int data, err = data_enter(&file, req, ino, OPERATION_CHANGE, &data);
+
+    (void)fi;
+    if (!err) {
+        err = fallocate(data, mode, offset, length) < 0 ? errno : 0;
+        target_leave(&file);
+    }
+    fuse_reply_err(req, err);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *fi)
+{
+    struct target file;
+    off_t found = 0;
+    int data, err = data_enter(&file, req, ino, OPERATION_READ, &data);
+
+    (void)fi;
+    if (!err) {
+        /* the position of a shared descriptor: nobody else reads it */
+        found = lseek(data, offset, whence);
+        err = found < 0 ? errno : 0;
+        target_leave(&file);
+    }
+    if (err)
+        fuse_reply_err(req, err);
+    else
+        fuse_reply_lseek(req, found);
+}
+
+void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t in_offset, struct fuse_file_info *fi,
+                        fuse_ino_t out, off_t out_offset, struct fuse_file_info *out_fi,
+                        size_t length, int flags)
+{
+    struct target from, to;
+    ssize_t n = 0;
+    int from_fd, to_fd, err = data_enter(&from, req, in, OPERATION_READ, &from_fd);
+
+    (void)fi;
+    (void)out_fi;
+    if (!err) {
+        err = data_enter(&to, req, out, OPERATION_CHANGE, &to_fd);
+        if (!err) {
+            n = copy_file_range(from_fd, &in_offset, to_fd, &out_offset, length, (unsigned)flags);
+            err = n < 0 ? errno : 0;
+            target_leave(&to);
+        }
+        target_leave(&from);
+    }
+    if (err)
+        fuse_reply_err(req, err);
+    else
+        fuse_reply_write(req, (size_t)n);
+}

@@ -1,0 +1,149 @@
+/*
+ * Opening and closing files. Data goes by passthrough: the backing file is
+ * registered with the kernel once per inode, and each later open is answered
+ * with the known id, without a system call.
+ *
+ * Invariant: all opens of an inode at a time go the same way (the kernel
+ * answers EIO to a mixture). `backing_id` says which: it leaves
+ * NODE_BACKING_UNKNOWN once, by compare-and-swap, and stays until the node ends.
+ */
+#include "fs/backing.h"
+#include "fs/cred.h"
+#include "fs/ops.h"
+#include "fs/view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+static bool open_writes(int flags)
+{
+    return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* Registers the node's file for passthrough; `id` > 0, or NODE_BACKING_OFF where it cannot be. */
+static int backing_register(struct session *session, fuse_req_t req, struct node *node, int fd)
+{
+    int known = NODE_BACKING_UNKNOWN;
+    struct stat st;
+    int id;
+
+    /* The kernel keeps the credentials of this moment for the data path: the owner's, for quotas.
+     */
+    if (backing_stat(fd, &st) < 0 || cred_assume(st.st_uid, st.st_gid, 0) < 0)
+        id = NODE_BACKING_OFF;
+    else
+        id = fuse_passthrough_open(req, fd);
+    if (id <= 0)
+        id = NODE_BACKING_OFF;
+    if (atomic_compare_exchange_strong(&node->backing_id, &known, id))
+        return id;
+    if (id > 0)
+        fuse_passthrough_close(req, id); /* another thread was faster */
+    (void)session;
+    return known;
+}
+
+void open_file(struct session *session, fuse_req_t req, struct node *node, int fd,
+               struct fuse_file_info *fi)
+{
+    int id = atomic_load(&node->backing_id);
+
+    atomic_fetch_add(&node->opens, 1);
+    atomic_fetch_add(&session->open_files, 1);
+    if (open_writes(fi->flags))
+        atomic_fetch_add(&node->writers, 1);
+    if (!session->passthrough)
+        id = NODE_BACKING_OFF;
+    else if (id == NODE_BACKING_UNKNOWN)
+        id = backing_register(session, req, node, fd);
+    fi->fh = 0;
+    fi->noflush = 1;
+    fi->parallel_direct_writes = 1;
+    if (id > 0)
+        fi->backing_id = id;
+    else
+        fi->keep_cache = 1;
+}
+
+void close_file(struct session *session, struct node *node, int flags)
+{
+    if (open_writes(flags))
+        atomic_fetch_sub(&node->writers, 1);
+    atomic_fetch_sub(&node->opens, 1);
+    atomic_fetch_sub(&session->open_files, 1);
+}
+
+int open_truncate(fuse_req_t req, struct node *node, int fd, const struct fuse_file_info *fi)
+{
+    bool keep_set_id = !fi->kill_suidgid && fuse_req_ctx(req)->uid == 0;
+    int r;
+
+    if (!(fi->flags & O_TRUNC))
+        return 0;
+    if (keep_set_id)
+        cred_raise_fsetid();
+    r = backing_truncate(fd, node_fd_is_real(node), 0);
+    if (keep_set_id)
+        cred_lower_fsetid();
+    return -r;
+}
+
+/*
+ * Attributes that the kernel has from before this open would hide stores
+ * through a shared mapping: it is told to ask again. By attributes only (offset −1), which takes no
+ * lock that a waiting request could hold.
+ */
+static void open_expire_attributes(struct session *session, fuse_ino_t ino)
+{
+    fuse_lowlevel_notify_inval_inode(session->fuse, ino, -1, 0);
+}
+
+static int open_node(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    bool change = open_writes(fi->flags) || (fi->flags & O_TRUNC);
+    struct target file;
+    int err = target_enter(&file, req, ino, change ? OPERATION_CHANGE : OPERATION_READ);
+
+    if (err)
+        return err;
+    err = open_truncate(req, file.node, file.fd, fi);
+    if (!err)
+        open_file(file.session, req, file.node, file.fd, fi);
+    target_leave(&file);
+    if (!err && open_writes(fi->flags))
+        open_expire_attributes(file.session, ino);
+    return err;
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct session *session = session_of(req);
+    int err = 0;
+
+    if (view_is(ino)) {
+        fi->direct_io = 1;
+        err = open_writes(fi->flags) ? EPERM : 0;
+    } else {
+        err = open_node(req, ino, fi);
+    }
+    if (err)
+        fuse_reply_err(req, err);
+    else if (fuse_reply_open(req, fi) == -ENOENT && !view_is(ino))
+        close_file(session, node_get(session->nodes, ino), fi->flags);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct session *session = session_of(req);
+    struct node *node = view_is(ino) ? NULL : node_get(session->nodes, ino);
+
+    if (node) {
+        close_file(session, node, fi->flags);
+        if (open_writes(fi->flags)) {
+            usage_mark_changed(session->usage, node->volume);
+            if (atomic_load(&node->writers) == 0)
+                open_expire_attributes(session, ino);
+        }
+    }
+    fuse_reply_err(req, 0);
+}

@@ -1,0 +1,181 @@
+/*
+ * Resolving, deciding and presenting: the steps that every handler shares.
+ */
+#include "fs/ops.h"
+
+#include "fs/backing.h"
+#include "fs/caller.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int node_decide(struct session *session, const struct node *node, enum operation operation)
+{
+    uint32_t flags = volume_table_flags(session->table, node->volume);
+    int err = policy_decide(flags, NULL, operation);
+
+    if (err)
+        atomic_fetch_add(&session->denials, 1);
+    else if (operation == OPERATION_CHANGE)
+        usage_mark_changed(session->usage, node->volume);
+    return err;
+}
+
+int target_enter(struct target *target, fuse_req_t req, fuse_ino_t ino, enum operation operation)
+{
+    struct session *session = session_of(req);
+    int err;
+
+    target->session = session;
+    target->node = node_get(session->nodes, ino);
+    if (!target->node)
+        return operation == OPERATION_CHANGE ? EPERM : EINVAL;
+    err = node_decide(session, target->node, operation);
+    if (err)
+        return err;
+    target->fd = node_acquire_fd(session->nodes, target->node);
+    return target->fd < 0 ? -target->fd : 0;
+}
+
+void target_leave(struct target *target)
+{
+    node_release_fd(target->node);
+}
+
+/*
+ * A file on a read-only backing, or one being executed, cannot be opened for
+ * writing; reading and fsync are served all the same.
+ */
+static int data_open(int fd)
+{
+    int data = backing_reopen(fd, O_RDWR);
+
+    if (data == -EROFS || data == -ETXTBSY || data == -EACCES || data == -EPERM)
+        data = backing_reopen(fd, O_RDONLY);
+    return data;
+}
+
+int node_data_fd(struct session *session, struct node *node, int fd)
+{
+    int known = atomic_load(&node->data_fd);
+    int data;
+
+    (void)session;
+    if (known >= 0)
+        return known;
+    if (node_fd_is_real(node))
+        return fd;
+    if (!(node->flags & NODE_REGULAR))
+        return -EINVAL;
+    data = data_open(fd);
+    if (data < 0)
+        return data;
+    if (!atomic_compare_exchange_strong(&node->data_fd, &known, data)) {
+        close(data); /* another thread was faster */
+        return known;
+    }
+    return data;
+}
+
+void attributes_present(struct session *session, struct stat *st)
+{
+    st->st_ino = inode_number_map(session->numbers, st->st_dev, st->st_ino);
+}
+
+double attributes_timeout(const struct node *node)
+{
+    return atomic_load(&node->writers) > 0 ? 0 : TIMEOUT_FOREVER;
+}
+
+static uint32_t type_flags(mode_t mode)
+{
+    if (S_ISDIR(mode))
+        return NODE_DIRECTORY;
+    if (S_ISREG(mode))
+        return NODE_REGULAR;
+    return S_ISLNK(mode) ? NODE_SYMLINK : 0;
+}
+
+int entry_make(struct session *session, struct volume_ref volume, int fd, const struct stat *st,
+               uint32_t flags, struct fuse_entry_param *out)
+{
+    struct node_key key = {volume.index, st->st_dev, st->st_ino};
+    uint64_t id;
+    int r = node_intern(session->nodes, &key, volume, flags | type_flags(st->st_mode), fd, &id);
+
+    if (r < 0)
+        return -r;
+    *out = (struct fuse_entry_param){.ino = id, .attr = *st, .entry_timeout = TIMEOUT_FOREVER};
+    out->attr_timeout = attributes_timeout(node_get(session->nodes, id));
+    attributes_present(session, &out->attr);
+    return 0;
+}
+
+int entry_lookup(struct session *session, struct volume_ref volume, int fd, const char *name,
+                 struct fuse_entry_param *out)
+{
+    struct stat st;
+    int child = backing_lookup(fd, name, &st);
+
+    if (child < 0)
+        return -child;
+    return entry_make(session, volume, child, &st, 0, out);
+}
+
+int entry_volume(struct session *session, const struct volume_entry *volume,
+                 struct fuse_entry_param *out)
+{
+    struct stat st;
+    int fd = store_open_data(volumes_store(session->volumes), volume->id);
+    int r;
+
+    if (fd < 0)
+        return -fd;
+    r = backing_stat(fd, &st);
+    if (r < 0) {
+        close(fd);
+        return -r;
+    }
+    return entry_make(session, volume->ref, fd, &st, NODE_VOLUME_ROOT, out);
+}
+
+void remains_release(struct session *session, fuse_req_t req, const struct node_remains *remains)
+{
+    (void)session;
+    if (remains->backing_id > 0)
+        fuse_passthrough_close(req, remains->backing_id);
+    if (remains->fd >= 0)
+        close(remains->fd);
+    if (remains->data_fd >= 0)
+        close(remains->data_fd);
+    if (remains->list_fd >= 0)
+        close(remains->list_fd);
+}
+
+void entry_drop(struct session *session, fuse_req_t req, fuse_ino_t ino)
+{
+    struct node_remains remains;
+
+    node_forget(session->nodes, ino, 1, &remains);
+    remains_release(session, req, &remains);
+}
+
+char *thread_buffer(size_t size)
+{
+    static _Thread_local struct {
+        char *memory;
+        size_t size;
+    } own;
+    char *memory;
+
+    if (own.size >= size)
+        return own.memory;
+    memory = realloc(own.memory, size);
+    if (memory) {
+        own.memory = memory;
+        own.size = size;
+    }
+    return memory;
+}

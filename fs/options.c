@@ -1,0 +1,228 @@
+/*
+ * Options. As a mount helper the same settings come in one -o list:
+ * store=DIR,socket=PATH,plugin-socket=PATH,log-level=WORD,foreground; what is
+ * not ours in it goes to the kernel.
+ */
+#include "fs/options.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+const char *argp_program_version = "volumefs " VOLUMEFS_VERSION;
+
+enum { EXIT_USAGE = 2, THREADS_MAX = 64 };
+
+enum option_key {
+    KEY_STORE = 's',
+    KEY_FOREGROUND = 'f',
+    KEY_OPTION = 'o',
+    KEY_SOCKET = 256,
+    KEY_PLUGIN_SOCKET,
+    KEY_LOG_LEVEL,
+    KEY_NO_PASSTHROUGH,
+    KEY_THREADS,
+    KEY_REBUILD,
+};
+
+static const struct argp_option option_table[] = {
+    {"store", KEY_STORE, "DIR", 0, "Where the data lies (default " DEFAULT_STORE ")", 0},
+    {"socket", KEY_SOCKET, "PATH", 0, "The control socket (default " DEFAULT_SOCKET ")", 0},
+    {"plugin-socket", KEY_PLUGIN_SOCKET, "PATH", 0, "The engines' volume plugin socket", 0},
+    {"foreground", KEY_FOREGROUND, NULL, 0, "Stay, and log to the terminal", 0},
+    {"log-level", KEY_LOG_LEVEL, "WORD", 0, "error, warning, info or debug (default info)", 0},
+    {"options", KEY_OPTION, "LIST", 0,
+     "Mount options, comma-separated: the above by name (store=DIR …), nonempty, and the "
+     "kernel's (ro, noexec, context=…)",
+     0},
+    {"no-passthrough", KEY_NO_PASSTHROUGH, NULL, 0, "Move data through the daemon", 0},
+    {"threads", KEY_THREADS, "N", 0, "Threads to begin with (default: by the processors)", 0},
+    {"rebuild-catalog", KEY_REBUILD, NULL, 0,
+     "Do not mount: write the store's catalog anew from what lies in it, then exit", 0},
+    {0},
+};
+
+static const char doc[] =
+    "Mounts container data volumes as a file system: a directory for each volume.\v"
+    "volumefs returns when the tree is mounted and answers; with --foreground it stays. "
+    "SIGTERM unmounts it. Manage volumes with volctl(1), or with mkdir, mv and rmdir.";
+
+static unsigned parse_threads(struct argp_state *state, const char *text)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    if (*end || end == text || n < 1 || n > THREADS_MAX)
+        argp_error(state, "--threads takes a number from 1 to %d, not '%s'", THREADS_MAX, text);
+    return (unsigned)n;
+}
+
+static void parse_level(struct argp_state *state, const char *word, enum log_level *out)
+{
+    if (!log_level_parse(word, out))
+        argp_error(state, "unknown log level '%s'; known: error, warning, info, debug", word);
+}
+
+/* One item of -o. True if it was ours. */
+static bool take_mount_option(struct argp_state *state, struct options *options, const char *item)
+{
+    static const char *const keys[] = {"store=", "socket=", "plugin-socket=", "log-level="};
+    const char *value = NULL;
+    size_t i;
+
+    if (strcmp(item, "foreground") == 0) {
+        options->foreground = true;
+        return true;
+    }
+    for (i = 0; i < sizeof(keys) / sizeof(*keys) && !value; i++)
+        if (strncmp(item, keys[i], strlen(keys[i])) == 0)
+            value = item + strlen(keys[i]);
+    if (!value)
+        return false;
+    switch (i - 1) {
+    case 0:
+        options->store = value;
+        break;
+    case 1:
+        options->socket = value;
+        break;
+    case 2:
+        options->plugin_socket = value;
+        break;
+    default:
+        parse_level(state, value, &options->log_level);
+        break;
+    }
+    return true;
+}
+
+/* Splits at plain commas (quotes protect them) and keeps for the kernel what is not ours. */
+static void take_mount_options(struct argp_state *state, struct options *options, const char *list)
+{
+    size_t room = strlen(list) + 2 + (options->mount_options ? strlen(options->mount_options) : 0);
+    char *kept = calloc(1, room);
+    char *copy = strdup(list); /* lives as long as the process: options point into it */
+    char *item = copy;
+    bool quoted = false;
+
+    if (!kept || !copy)
+        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
+    if (options->mount_options)
+        strcpy(kept, options->mount_options);
+    for (char *p = copy;; p++) {
+        bool end = *p == 0;
+
+        quoted ^= *p == '"';
+        if (!end && (*p != ',' || quoted))
+            continue;
+        *p = 0;
+        if (*item && !take_mount_option(state, options, item)) {
+            strcat(kept, *kept ? "," : "");
+            strcat(kept, item);
+        }
+        if (end)
+            break;
+        item = p + 1;
+    }
+    free(options->mount_options);
+    options->mount_options = kept;
+}
+
+/* `volumefs DIR`, or as mount(8) does it `volumefs SOURCE DIR`. */
+static void take_argument(struct argp_state *state, struct options *options, char *arg)
+{
+    if (state->arg_num > 1)
+        argp_error(state, "one mount point is wanted, not also '%s'", arg);
+    options->mountpoint = arg;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *options = state->input;
+
+    switch (key) {
+    case KEY_STORE:
+        options->store = arg;
+        break;
+    case KEY_SOCKET:
+        options->socket = arg;
+        break;
+    case KEY_PLUGIN_SOCKET:
+        options->plugin_socket = arg;
+        break;
+    case KEY_FOREGROUND:
+        options->foreground = true;
+        break;
+    case KEY_LOG_LEVEL:
+        parse_level(state, arg, &options->log_level);
+        break;
+    case KEY_OPTION:
+        take_mount_options(state, options, arg);
+        break;
+    case KEY_NO_PASSTHROUGH:
+        options->no_passthrough = true;
+        break;
+    case KEY_THREADS:
+        options->threads = parse_threads(state, arg);
+        break;
+    case KEY_REBUILD:
+        options->rebuild = true;
+        break;
+    case ARGP_KEY_ARG:
+        take_argument(state, options, arg);
+        break;
+    case ARGP_KEY_END:
+        if (!options->mountpoint && !options->rebuild)
+            argp_error(state, "a mount point is wanted, such as /mnt/volumes");
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+/* mount(8) adds flags of its own, which say nothing to us: -n, -v, -s, -f, -t TYPE. */
+static const struct argp_option helper_table[] = {
+    {"options", KEY_OPTION, "LIST", 0, "Mount options", 0},
+    {NULL, 'n', NULL, OPTION_HIDDEN, NULL, 0},
+    {NULL, 'v', NULL, OPTION_HIDDEN, NULL, 0},
+    {NULL, 's', NULL, OPTION_HIDDEN, NULL, 0},
+    {NULL, 't', "TYPE", OPTION_HIDDEN, NULL, 0},
+    {0},
+};
+
+static error_t parse_helper(int key, char *arg, struct argp_state *state)
+{
+    switch (key) {
+    case 'n':
+    case 'v':
+    case 's':
+    case 't':
+        return 0;
+    default:
+        return parse_option(key, arg, state);
+    }
+}
+
+static bool is_mount_helper(const char *program)
+{
+    const char *name = strrchr(program, '/');
+
+    return strncmp(name ? name + 1 : program, "mount.", strlen("mount.")) == 0;
+}
+
+void options_parse(struct options *options, int argc, char **argv)
+{
+    static const struct argp daemon_parser = {
+        option_table, parse_option, "[SOURCE] MOUNTPOINT", doc, NULL, NULL, NULL};
+    static const struct argp helper_parser = {
+        helper_table, parse_helper, "SOURCE MOUNTPOINT", doc, NULL, NULL, NULL};
+
+    *options = (struct options){
+        .store = DEFAULT_STORE, .socket = DEFAULT_SOCKET, .log_level = LOG_LEVEL_INFO};
+    argp_err_exit_status = EXIT_USAGE;
+    argp_parse(is_mount_helper(argv[0]) ? &helper_parser : &daemon_parser, argc, argv, 0, NULL,
+               options);
+}

@@ -1,0 +1,30 @@
+/*
+ * The daemon's command line, by argp; also as mount(8) calls it, under the name
+ * mount.fuse.volumefs or with -o for everything.
+ */
+#pragma once
+
+#include "catalog/error.h"
+#include "fs/log.h"
+
+#include <stdbool.h>
+
+#define DEFAULT_STORE  "/var/lib/volumefs"
+#define DEFAULT_SOCKET "/run/volumefs/volumefs.sock"
+
+/* Strings are the caller's argv or owned by the process's life. */
+struct options {
+    const char *mountpoint; /* NULL only with rebuild */
+    const char *store;
+    const char *socket;
+    const char *plugin_socket; /* NULL: none */
+    char *mount_options;       /* for the kernel; NULL: none */
+    bool foreground;
+    bool no_passthrough;
+    bool rebuild;
+    unsigned threads;
+    enum log_level log_level;
+};
+
+/* Exits with 2 on wrong usage, 0 after --help and --version, as argp does. */
+void options_parse(struct options *options, int argc, char **argv);
