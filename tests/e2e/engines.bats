@@ -5,9 +5,9 @@
 load lib
 
 setup_file() {
+    require_mounts
     work_make
-    docker_start
-    podman_prepare
+    engines_start
     mkdir "$WORK/shared"
 }
 

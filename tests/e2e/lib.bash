@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # For tests with real engines, each started by the test in directories of its own:
 #
-#   setup_file()    { work_make; docker_start; podman_prepare; }
+#   setup_file()    { require_mounts; work_make; engines_start; }
 #   teardown_file() { engines_stop; work_free; }
 #
 #   docker …  podman …    the commands, against the private engines; the image is $IMAGE
@@ -165,8 +165,13 @@ container_id() {
     "$1" inspect --format '{{.Id}}' "$2" | cut -c 1-12
 }
 
+engines_start() {
+    docker_start "$@"
+    podman_prepare
+}
+
 setup() {
-    :
+    require_mounts
 }
 
 teardown() {

@@ -133,6 +133,7 @@ sanitizer_is_silent() {
 work_free() {
     local failed=0
 
+    [ -n "${WORK-}" ] || return 0
     if [ -n "${DAEMON_PID-}" ]; then
         daemon_stop || failed=1
         unset DAEMON_PID
@@ -157,6 +158,11 @@ volume_attribute() {
     getfattr --absolute-names --only-values -n "user.volume.$2" "$1"
 }
 
+# volume_set_readonly PATH 1|0
+volume_set_readonly() {
+    setfattr -n user.volume.readonly -v "$2" "$1"
+}
+
 # fails COMMAND…: passes if it fails; its output is in $output for checks.
 fails() {
     if output=$("$@" 2>&1); then
@@ -179,7 +185,18 @@ eventually() {
     done
 }
 
+# Skips where a file system cannot be mounted, saying why.
+require_mounts() {
+    if [ "$(id -u)" -ne 0 ]; then
+        skip 'only root may mount'
+    fi
+    if [ ! -c /dev/fuse ]; then
+        skip 'there is no /dev/fuse here'
+    fi
+}
+
 setup() {
+    require_mounts
     work_make
 }
 
