@@ -21,7 +21,7 @@ function report(verdict, name) {
     failed = /^not /
     seen++
     name = $0
-    sub(/^(not )?ok *[0-9]* *(- *)?/, "", name)
+    sub(/^(not )?ok *[0-9]* *(- )?/, "", name)
     if (name ~ /# *[Ss][Kk][Ii][Pp]/)
         report("skipped", name)
     else if (failed)

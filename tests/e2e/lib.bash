@@ -95,6 +95,7 @@ podman_prepare() {
     mkdir -p "$home"
     cat >"$home/containers.conf" <<END
 [containers]
+netns = "none"
 default_ulimits = ["nofile=1024:20000", "nproc=1024:1024"]
 [engine]
 cgroup_manager = "cgroupfs"
