@@ -1,0 +1,180 @@
+# shellcheck shell=bash
+# For tests with real engines, each started by the test in directories of its own:
+#
+#   setup_file()    { require_mounts; work_make; engines_start; }
+#   teardown_file() { engines_stop; work_free; }
+#
+#   docker …  podman …    the commands, against the private engines; the image is $IMAGE
+#   in_docker ARG…        docker run, no network, removed at its end
+#   in_podman ARG…        podman run, the same
+#   each_engine FUNCTION  calls FUNCTION docker, FUNCTION podman
+#
+# Engines take seconds to start, hence one of each for a file. Paths stay short: sockets below
+# them must fit in 107 bytes.
+
+E2E_DIRECTORY=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/system/lib.bash
+source "$E2E_DIRECTORY/../system/lib.bash"
+
+IMAGE=localhost/box:1
+ENGINE_TIMEOUT=60 # seconds to start or stop
+
+# A root file system of one static program, as a tar file.
+make_rootfs() {
+    local root=$WORK/rootfs applet
+
+    mkdir -p "$root/bin" "$root/etc" "$root/tmp" "$root/data"
+    cp "$(command -v busybox)" "$root/bin/busybox"
+    for applet in $(busybox --list); do
+        [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
+    done
+    echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
+    tar -C "$root" -c . >"$WORK/rootfs.tar"
+}
+
+make_image() {
+    [ -e "$WORK/rootfs.tar" ] || make_rootfs
+    "$1" import "$WORK/rootfs.tar" "$IMAGE" >/dev/null 2>&1
+}
+
+# dockerd starts a containerd of its own, below its exec-root; its namespaces keep it apart from
+# a containerd of the machine, should it find one.
+docker_start() {
+    local home=$WORK/d name
+
+    name=$(basename "$WORK")
+    mkdir -p "$home/config"
+    echo '{}' | tee "$home/daemon.json" >"$home/config/config.json"
+    export DOCKER_HOST=unix://$home/s DOCKER_CONFIG=$home/config
+    dockerd --config-file "$home/daemon.json" --data-root "$home/data" --exec-root "$home/exec" \
+        --pidfile "$home/pid" -H "$DOCKER_HOST" --iptables=false --ip-forward=false \
+        --ip-masq=false --bridge=none --containerd-namespace "$name" \
+        --containerd-plugins-namespace "$name-plugins" "$@" >"$home/log" 2>&1 3>&- &
+    if ! eventually "$ENGINE_TIMEOUT" docker_answers; then
+        tail -n 30 "$home/log"
+        return 1
+    fi
+    make_image docker
+}
+
+docker_answers() {
+    docker version >/dev/null 2>&1
+}
+
+docker() {
+    timeout 120 env docker "$@" 3>&-
+}
+
+docker_stop() {
+    local pid=
+
+    [ -e "$WORK/d/pid" ] || return 0
+    read -r pid <"$WORK/d/pid" || true
+    docker ps -aq | xargs -r timeout 60 docker rm -fv >/dev/null 2>&1 || true
+    end_engine "$pid"
+    unmount_below "$WORK/d"
+}
+
+# SIGTERM, and time to unmount what it holds.
+end_engine() {
+    local waited
+
+    kill -TERM "$1" 2>/dev/null || return 0
+    for ((waited = 0; waited < ENGINE_TIMEOUT * 10; waited++)); do
+        process_is_alive "$1" || return 0
+        sleep 0.1
+    done
+    kill -KILL "$1"
+}
+
+# Locks in files: podman's default is a shared memory segment common to the machine.
+# Limits: raising them is refused where the test itself is confined.
+podman_prepare() {
+    local home=$WORK/p
+
+    mkdir -p "$home"
+    cat >"$home/containers.conf" <<END
+[containers]
+netns = "none"
+default_ulimits = ["nofile=1024:20000", "nproc=1024:1024"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+lock_type = "file"
+END
+    cat >"$home/storage.conf" <<END
+[storage]
+driver = "$(podman_storage_driver)"
+graphroot = "$home/g"
+runroot = "$home/r"
+END
+    export CONTAINERS_CONF=$home/containers.conf CONTAINERS_STORAGE_CONF=$home/storage.conf
+    make_image podman
+}
+
+# overlay, where the test directory is not on one already.
+podman_storage_driver() {
+    case $(stat -f -c %T "$WORK") in
+    overlayfs) echo vfs ;;
+    *) echo overlay ;;
+    esac
+}
+
+podman() {
+    timeout 120 env podman --root "$WORK/p/g" --runroot "$WORK/p/r" --tmpdir "$WORK/p/t" \
+        --runtime runc --log-level error "$@" 3>&-
+}
+
+podman_stop() {
+    [ -d "$WORK/p" ] || return 0
+    podman rm -fa -t 0 >/dev/null 2>&1 || true
+    unmount_below "$WORK/p"
+}
+
+engines_stop() {
+    docker_stop
+    podman_stop
+}
+
+in_docker() {
+    docker run --rm --network none "$@"
+}
+
+in_podman() {
+    podman run --rm --network none "$@"
+}
+
+each_engine() {
+    "$1" docker
+    "$1" podman
+}
+
+# start_container ENGINE NAME ARG…: one that runs until it is removed.
+start_container() {
+    "$1" run -d --network none --name "$2" "${@:3}" "$IMAGE" sleep 1000 >/dev/null
+}
+
+remove_container() {
+    case $1 in
+    docker) docker rm -fv "$2" >/dev/null ;;
+    podman) podman rm -f -t 0 "$2" >/dev/null ;;
+    esac
+}
+
+# The 12 digits an engine shows of container $2's id.
+container_id() {
+    "$1" inspect --format '{{.Id}}' "$2" | cut -c 1-12
+}
+
+engines_start() {
+    docker_start "$@"
+    podman_prepare
+}
+
+setup() {
+    require_mounts
+}
+
+teardown() {
+    :
+}

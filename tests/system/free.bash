@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# Gives back what a test held, whatever state it left: processes, FUSE connections, mounts, loop
+# devices. Everything is found by the test's own directory or by a mark in its environment, and
+# processes are ended by id, so that nothing else on the machine is touched.
+
+# Mount points at or below directory $1, the last mounted first.
+mounts_below() {
+    awk -v dir="$1" '$5 == dir || index($5, dir "/") == 1 { print $5 }' /proc/self/mountinfo |
+        tac | while IFS= read -r point; do printf '%b\n' "$point"; done
+}
+
+# Ends FUSE connections mounted below $1, so that nobody who waits for a dead daemon waits on.
+abort_fuse_below() {
+    local connection
+
+    awk -v dir="$1" '($5 == dir || index($5, dir "/") == 1) && / - fuse/ {
+        sub(/.*:/, "", $3); print $3 }' /proc/self/mountinfo | sort -u |
+        while read -r connection; do
+            echo 1 2>/dev/null >"/sys/fs/fuse/connections/$connection/abort" || true
+        done
+}
+
+unmount_below() {
+    mounts_below "$1" | while IFS= read -r point; do
+        umount -l "$point" 2>/dev/null || true
+    done
+}
+
+detach_loops_below() {
+    losetup --list --noheadings --output NAME,BACK-FILE 2>/dev/null |
+        awk -v dir="$1/" 'index($2, dir) == 1 { print $1 }' |
+        while read -r device; do losetup -d "$device" || true; done
+}
+
+# Ids of the processes started with $1 (NAME=VALUE) in their environment.
+pids_marked() {
+    grep -lzxFs -- "$1" /proc/[0-9]*/environ | sed 's,/proc/\([0-9]*\)/.*,\1,' || true
+}
+
+# Ids of the processes whose root directory is a file system made below $1: containers.
+pids_rooted_below() {
+    awk -v dir="$1/" '$5 == "/" && index($0, dir) { split(FILENAME, part, "/"); print part[3] }' \
+        /proc/[0-9]*/mountinfo 2>/dev/null || true
+}
+
+# A zombie is not alive: who would reap it may be slow.
+process_is_alive() {
+    local state
+
+    state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) && [ -n "$state" ] && [ "$state" != Z ]
+}
+
+end_processes() {
+    local pid waited
+
+    for pid in "$@"; do
+        kill -TERM "$pid" 2>/dev/null || true
+    done
+    for pid in "$@"; do
+        for ((waited = 0; waited < 50; waited++)); do
+            process_is_alive "$pid" || break
+            sleep 0.1
+        done
+        kill -KILL "$pid" 2>/dev/null || true
+    done
+}
+
+# free_all DIRECTORY NAME=VALUE
+free_all() {
+    local -a pids
+
+    abort_fuse_below "$1"
+    mapfile -t pids < <(pids_marked "$2"; pids_rooted_below "$1")
+    end_processes "${pids[@]}"
+    unmount_below "$1"
+    detach_loops_below "$1"
+    rm -rf --one-file-system "$1"
+}

@@ -1,0 +1,205 @@
+# shellcheck shell=bash
+# For tests on a real mount: a daemon in a private directory, and its end whatever happened.
+#
+#   load lib              in tests/system; load ../system/lib elsewhere
+#   daemon_start [ARG…]   mounts $TREE over $STORE; $SOCKET is its API
+#   daemon_stop           as a service manager does it; fails if anything is left
+#
+# Each test has its own $WORK, removed at its end. A test fails if its daemon died before it was
+# stopped, or a sanitizer had something to say ($WORK/daemon.log, $WORK/sanitizer.*).
+#
+# From the environment: VOLUMEFS_BUILD, the build directory (default build/);
+# STORE_FS=ext4|xfs|btrfs|tmpfs, the store on a fresh file system of that type; VOLUMEFS_TEST_DIR,
+# where the private directories go (default /var/tmp: a disk, where /tmp may be memory).
+
+LIB_DIRECTORY=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd "$LIB_DIRECTORY/../.." && pwd)
+VOLUMEFS_BUILD=${VOLUMEFS_BUILD:-$ROOT/build}
+VOLUMEFS=$VOLUMEFS_BUILD/fs/volumefs
+VOLCTL=$VOLUMEFS_BUILD/tools/volctl/volctl
+DAEMON_TIMEOUT=60 # seconds to start or stop
+export VOLUMEFS_BUILD
+
+# shellcheck source=tests/system/free.bash
+source "$LIB_DIRECTORY/free.bash"
+
+# A name of few letters: sockets below it must fit in 107 bytes.
+work_make() {
+    WORK=$(mktemp -d "${VOLUMEFS_TEST_DIR:-/var/tmp}/vXXXX")
+    TREE=$WORK/tree
+    STORE=$WORK/store
+    SOCKET=$WORK/v.sock
+    export VOLUMEFS_TEST_WORK=$WORK
+    export WORK TREE STORE SOCKET VOLUMEFS_SOCKET=$SOCKET
+    export ASAN_OPTIONS="log_path=$WORK/sanitizer:detect_leaks=1:abort_on_error=0"
+    export UBSAN_OPTIONS="log_path=$WORK/sanitizer:print_stacktrace=1:halt_on_error=1"
+    export TSAN_OPTIONS="log_path=$WORK/sanitizer:second_deadlock_stack=1"
+    mkdir "$TREE"
+    if [ -n "${STORE_FS-}" ]; then
+        work_make_disk "$STORE_FS" "${STORE_SIZE:-512M}"
+    fi
+}
+
+# Puts $STORE on a new file system of type $1 and size $2.
+work_make_disk() {
+    local disk=$WORK/disk
+
+    mkdir "$disk"
+    if [ "$1" = tmpfs ]; then
+        mount -t tmpfs -o "size=$2" tmpfs "$disk"
+    else
+        truncate -s "$2" "$WORK/disk.img"
+        "mkfs.$1" "$WORK/disk.img" >"$WORK/mkfs.log" 2>&1 || {
+            cat "$WORK/mkfs.log"
+            return 1
+        }
+        mount -o loop "$WORK/disk.img" "$disk"
+    fi
+    STORE=$disk/store
+}
+
+# What the daemon says of itself: daemon_status pid
+daemon_status() {
+    sed -n "s/^$1: *//p" "$TREE/.volumefs/status"
+}
+
+# Without the sockets of a real daemon: the plugin's is where engines look for it.
+daemon_start() {
+    local -a private=()
+
+    if "$VOLUMEFS" --help | grep -q -e --plugin-socket; then
+        private=("--plugin-socket=$WORK/plugin.sock")
+    fi
+    timeout "$DAEMON_TIMEOUT" "$VOLUMEFS" --store "$STORE" --socket "$SOCKET" "${private[@]}" "$@" \
+        "$TREE" >>"$WORK/daemon.log" 2>&1 3>&- || {
+        cat "$WORK/daemon.log"
+        return 1
+    }
+    DAEMON_PID=$(daemon_status pid)
+    export DAEMON_PID
+    process_is_alive "$DAEMON_PID"
+}
+
+daemon_is_mounted() {
+    [ -n "$(mounts_below "$TREE")" ]
+}
+
+daemon_wait_end() {
+    local waited
+
+    for ((waited = 0; waited < DAEMON_TIMEOUT * 10; waited++)); do
+        process_is_alive "$DAEMON_PID" || return 0
+        sleep 0.1
+    done
+    echo "the daemon ($DAEMON_PID) did not end within $DAEMON_TIMEOUT s"
+    return 1
+}
+
+daemon_stop() {
+    if ! process_is_alive "$DAEMON_PID"; then
+        echo "the daemon ($DAEMON_PID) died before it was stopped"
+        return 1
+    fi
+    kill -TERM "$DAEMON_PID"
+    daemon_wait_end || return 1
+    unset DAEMON_PID
+    if daemon_is_mounted; then
+        echo "the daemon ended and left $TREE mounted"
+        return 1
+    fi
+}
+
+# For tests of what is left after a crash.
+daemon_kill() {
+    kill -KILL "$DAEMON_PID"
+    daemon_wait_end
+    unset DAEMON_PID
+    umount -l "$TREE"
+}
+
+sanitizer_is_silent() {
+    local report
+
+    for report in "$WORK"/sanitizer.*; do
+        if [ -s "$report" ]; then
+            cat "$report"
+            return 1
+        fi
+    done
+    ! grep -E 'Sanitizer|runtime error:|Assertion .* failed' "$WORK/daemon.log" 2>/dev/null
+}
+
+# Ends the daemon if the test has not, frees everything, and fails if something was wrong.
+work_free() {
+    local failed=0
+
+    [ -n "${WORK-}" ] || return 0
+    if [ -n "${DAEMON_PID-}" ]; then
+        daemon_stop || failed=1
+        unset DAEMON_PID
+    fi
+    sanitizer_is_silent || failed=1
+    if [ "$failed" -ne 0 ] || [ -z "${BATS_TEST_COMPLETED-}" ]; then
+        tail -n 50 "$WORK/daemon.log" 2>/dev/null || true
+    fi
+    cd /
+    unset VOLUMEFS_TEST_WORK
+    free_all "$WORK" "VOLUMEFS_TEST_WORK=$WORK"
+    return "$failed"
+}
+
+# volctl against the private daemon.
+volctl() {
+    timeout 60 "$VOLCTL" "$@"
+}
+
+# The extended attribute user.volume.$2 of path $1.
+volume_attribute() {
+    getfattr --absolute-names --only-values -n "user.volume.$2" "$1"
+}
+
+# volume_set_readonly PATH 1|0
+volume_set_readonly() {
+    setfattr -n user.volume.readonly -v "$2" "$1"
+}
+
+# fails COMMAND…: passes if it fails; its output is in $output for checks.
+fails() {
+    if output=$("$@" 2>&1); then
+        printf 'expected to fail: %s\n%s\n' "$*" "$output"
+        return 1
+    fi
+}
+
+# eventually SECONDS COMMAND…: until it succeeds.
+eventually() {
+    local deadline=$((SECONDS + $1))
+
+    shift
+    until "$@"; do
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            printf 'not within the time given: %s\n' "$*"
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+# Skips where a file system cannot be mounted, saying why.
+require_mounts() {
+    if [ "$(id -u)" -ne 0 ]; then
+        skip 'only root may mount'
+    fi
+    if [ ! -c /dev/fuse ]; then
+        skip 'there is no /dev/fuse here'
+    fi
+}
+
+setup() {
+    require_mounts
+    work_make
+}
+
+teardown() {
+    work_free
+}

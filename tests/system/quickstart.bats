@@ -1,0 +1,98 @@
+#!/usr/bin/env bats
+# tools/quickstart: does it all, may be run again, and undoes what it did and nothing else.
+
+load lib
+
+setup() {
+    require_mounts
+    work_make
+    rmdir "$TREE" # the quickstart makes what is missing
+    export VOLUMEFS_MOUNTPOINT=$TREE VOLUMEFS_STORE=$STORE
+}
+
+teardown() {
+    daemon_adopt
+    work_free
+}
+
+# The daemon the quickstart started, if it runs, is watched and ended as the test's own.
+daemon_adopt() {
+    DAEMON_PID=$(daemon_status pid 2>/dev/null) || unset DAEMON_PID
+}
+
+quickstart() {
+    timeout 240 "$ROOT/tools/quickstart" "$@" 3>&-
+}
+
+@test "it mounts the tree and shows a named, an anonymous and a read-only volume" {
+    quickstart >"$WORK/out"
+    [ -d "$TREE/demo" ]
+    [ "$(cat "$TREE/demo/hello.txt")" = 'Hello from a volume.' ]
+    [ "$(find "$TREE" -mindepth 1 -maxdepth 1 -regextype posix-extended -regex '.*/[0-9a-f]{64}' | wc -l)" -eq 1 ]
+    fails touch "$TREE/demo-readonly/f"
+    [[ $output == *'Read-only file system'* ]]
+    # shellcheck disable=SC2016 # the $ is the prompt it shows
+    grep -F '$ ls -l' "$WORK/out"
+    grep -F 'user.volume.name="demo"' "$WORK/out"
+    grep -F -e '--stop' "$WORK/out"
+}
+
+@test "running it again is harmless" {
+    local pid before
+
+    quickstart
+    pid=$(daemon_status pid)
+    before=$(ls "$TREE")
+    quickstart
+    [ "$(daemon_status pid)" = "$pid" ]
+    [ "$(ls "$TREE")" = "$before" ]
+}
+
+@test "--stop undoes it" {
+    quickstart
+    quickstart --stop
+    [ ! -e "$TREE" ]
+    [ ! -e "$STORE" ]
+    [ ! -e "$STORE.quickstart" ]
+    quickstart --stop
+}
+
+@test "--stop keeps a volume of the user's, and the next start brings it back" {
+    quickstart
+    mkdir "$TREE/web"
+    echo mine >"$TREE/web/f"
+    quickstart --stop >"$WORK/out"
+    grep -x web "$WORK/out"
+    grep -F "$STORE" "$WORK/out"
+    quickstart
+    [ "$(cat "$TREE/web/f")" = mine ]
+    rm -r "$TREE/web"
+    quickstart --stop
+    [ ! -e "$STORE" ]
+}
+
+@test "a daemon that ran before is left running" {
+    mkdir "$TREE"
+    daemon_start
+    quickstart
+    quickstart --stop
+    process_is_alive "$DAEMON_PID"
+    [ -d "$STORE/volumes" ]
+    [ "$(ls "$TREE")" = '' ]
+}
+
+@test "it starts again after the daemon was killed" {
+    quickstart
+    daemon_adopt
+    kill -KILL "$DAEMON_PID"
+    daemon_wait_end
+    quickstart
+    [ -d "$TREE/demo" ]
+}
+
+@test "it says who may run it, and refuses what it does not know" {
+    fails quickstart --frobnicate
+    [[ $output == *Usage* ]]
+    fails setpriv --reuid 65534 --clear-groups "$ROOT/tools/quickstart"
+    [[ $output == *root* ]]
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env bats
+# builds: gcc
+# The set-up scripts, in a private tree.
+
+load lib
+
+setup() {
+    work_make
+    mkdir "$WORK/tools"
+    cp "$ROOT/tools/fetch-libfuse" "$ROOT/tools/install-deps" "$WORK/tools"
+}
+
+fetched_version() {
+    sed -n "s/^ *version: *'\(.*\)',/\1/p" "$WORK/tools/subprojects/libfuse3/meson.build" | head -n 1
+}
+
+@test "two fetches at once leave one good source, and a third has nothing to do" {
+    local apt_before pids=() pid
+
+    apt_before=$(find /etc/apt /var/lib/apt/lists -type f -printf '%p %s %T@\n' | sort | sha256sum)
+    for _ in 1 2; do
+        timeout 200 "$WORK/tools/fetch-libfuse" --force >>"$WORK/log" 2>&1 3>&- &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid"
+    done
+    dpkg --compare-versions "$(fetched_version)" ge 3.17
+    [ "$(ls -A "$WORK/tools/subprojects")" = libfuse3 ]
+    [ "$(find /etc/apt /var/lib/apt/lists -type f -printf '%p %s %T@\n' | sort | sha256sum)" = "$apt_before" ]
+    "$WORK/tools/fetch-libfuse" --force | grep 'there already'
+}
+
+@test "a source too old is replaced" {
+    mkdir -p "$WORK/tools/subprojects/libfuse3"
+    echo "project('libfuse3', version: '3.14.0',)" >"$WORK/tools/subprojects/libfuse3/meson.build"
+    "$WORK/tools/fetch-libfuse" --force
+    dpkg --compare-versions "$(fetched_version)" ge 3.17
+}
+
+@test "a machine that has everything is left alone" {
+    if ! pkg-config --atleast-version=3.17 fuse3; then
+        mkdir -p "$WORK/tools/subprojects"
+        cp -r "$ROOT/tools/subprojects/libfuse3" "$WORK/tools/subprojects"
+    fi
+    unshare -n "$WORK/tools/install-deps" build | grep 'all packages are there already'
+}
+
+@test "an unknown group is refused" {
+    fails "$WORK/tools/install-deps" nonsense
+    [[ $output == *Usage* ]]
+}
