@@ -59,24 +59,29 @@ function cell(s, op) {
     if (!summarise(s, op)) return "-"
     if (s == base) return duration(ns_median) spread(ns_median, ns_min, ns_max)
     if (!ratios) return duration(ns_median) " alone"
+    if (scale == "true") return duration(ns_median) sprintf(" %5.2f", ratio_median)
     return sprintf("%.2f", ratio_median) spread(ratio_median, ratio_min, ratio_max)
 }
 # Half the range, in per cent of the median.
 function spread(m, low, high) { return low == high || m <= 0 ? "" : sprintf(" ~%2.0f%%", (high - low) * 50 / m) }
 
 function table(    i, j, s, op) {
-    printf "%s, %s, %s CPUs, %s, load %s at the start; %s rounds of at least %s ms, file of %s MiB\n", \
-        run_value["kernel"], run_value["machine"], run_value["cpus"], run_value["date"], run_value["load"], \
-        run_value["rounds"], run_value["min_ms"], run_value["file_mib"]
-    if (run_value["quick"] == "true") print "A quick run: short loops, expect noise."
-    printf "First column of figures: time of one operation, %s. The others: operations per second relative\n", base
-    print "to it (1.00 = the same, 0.50 = half). Medians of the rounds; ~N% is half their range.\n"
-    printf "%-17s%-12s", "operation", "of one"
+    printf "%s, %s, %s CPUs, load %s at the start, %s\n", run_value["kernel"], run_value["machine"], \
+        run_value["cpus"], run_value["load"], run_value["date"]
+    if (scale == "true")
+        print "Time of one operation, and operations per second relative to the first column."
+    else {
+        printf "%s rounds of at least %s ms, file of %s MiB%s\n", run_value["rounds"], run_value["min_ms"], \
+            run_value["file_mib"], run_value["quick"] == "true" ? "; a quick run, expect noise" : ""
+        printf "First column of figures: time of one operation, %s. The others: operations per second relative\n", base
+        print "to it (1.00 = the same, 0.50 = half). Medians of the rounds; ~N% is half their range."
+    }
+    printf "\n%-20s%-12s", "operation", "of one"
     for (i = 1; i <= n_systems; i++) printf "%16s", system_at[i]
     print ""
     for (j = 1; j <= n_ops; j++) {
         op = op_at[j]
-        printf "%-17s%-12s", op, unit[op]
+        printf "%-20s%-12s", op, unit[op]
         for (i = 1; i <= n_systems; i++) printf "%16s", cell(system_at[i], op)
         print ""
     }

@@ -52,6 +52,8 @@ scale_test() {
     find_system volumefs || die "volumefs is $absent"
     start_system volumefs || die "volumefs did not start: $(tail -n 3 "$run/log/volumefs")"
     printf 'system\t%s-volumes\tversion\t%s\n' "$scale_few" "$version" "$scale_many" "$version" >>"$run/raw"
+    printf 'system\t%s-volumes\toptions\tone store, %s volumes\n' \
+        "$scale_few" "$scale_few" "$scale_many" "$scale_many" >>"$run/raw"
     scale_run "" "" volumes-create 0 "$scale_few"
     scale_rows_at "$scale_few-volumes" "$scale_few"
     scale_run "" "" volumes-create "$scale_few" $((scale_many - scale_few))
