@@ -285,13 +285,16 @@ static struct {
     ino_t root_inode;
 } host = {.once = PTHREAD_ONCE_INIT};
 
-/* "mnt:[4026531840]". Read as a link, as that asks for less than opening it. */
-static bool read_mount_namespace(const char *path, ino_t *out)
+/* Read as a link ("mnt:[4026531840]"), as that asks for less than opening it. */
+bool caller_read_namespace(pid_t tid, ino_t *out)
 {
+    char path[64];
     char text[64];
     uintmax_t inode;
-    ssize_t length = readlink(path, text, sizeof(text) - 1);
+    ssize_t length;
 
+    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)tid);
+    length = readlink(path, text, sizeof(text) - 1);
     if (length < 0)
         return false;
     text[length] = 0;
@@ -318,7 +321,7 @@ static bool read_root(const char *path, dev_t *device, ino_t *inode)
 
 static void host_read(void)
 {
-    host.known = read_mount_namespace("/proc/self/ns/mnt", &host.mount_namespace) &&
+    host.known = caller_read_namespace(getpid(), &host.mount_namespace) &&
                  read_root("/proc/self/root", &host.root_device, &host.root_inode);
 }
 
@@ -374,15 +377,13 @@ static void identify_foreign(pid_t tid, ino_t mount_namespace, struct caller *ou
 
 void caller_identify(pid_t tid, struct caller *out)
 {
-    char path[64];
     ino_t mount_namespace;
 
     *out = (struct caller){.kind = CALLER_UNKNOWN};
     if (tid <= 0)
         return;
     pthread_once(&host.once, host_read);
-    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)tid);
-    if (!host.known || !read_mount_namespace(path, &mount_namespace))
+    if (!host.known || !caller_read_namespace(tid, &mount_namespace))
         return;
     if (mount_namespace == host.mount_namespace)
         out->kind = CALLER_HOST;
