@@ -6,12 +6,13 @@
  * read to a bound and then answered, as most clients send all of a request
  * before they read. Each connection has a thread, so a handler may block.
  *
- * Bounds: connections, bytes of headers (the library's memory per connection),
+ * Bounds: connections, handlers at work, bytes of headers (the library's memory per connection),
  * bytes of body, seconds of silence, seconds for a whole body. Who may connect
  * at all is the socket's mode; who asks is checked again by its credentials.
  *
- * Lock: `mutex` guards `stopping` and `running` (requests between the end of
- * their body and the end of their answer). It is not held while a handler runs.
+ * Lock: `mutex` guards `stopping`, `running` (requests between the end of their
+ * body and the end of their answer) and `handlers` (those of them at work). It
+ * is not held while a handler runs.
  */
 #include "fs/api/http.h"
 
@@ -31,7 +32,8 @@ enum {
     HEADERS_MAX = 64 << 10,
     DISCARD_MAX = 8 << 20, /* read of a refused body before the connection is cut */
     DEFAULT_TIMEOUT = 20,
-    DEFAULT_CONNECTIONS = 64,
+    DEFAULT_CONNECTIONS = 512,
+    DEFAULT_HANDLERS = 32,
     STOP_SECONDS = 10,
 };
 
@@ -42,8 +44,10 @@ struct http_server {
     void *context;
     unsigned timeout;
     pthread_mutex_t mutex;
-    pthread_cond_t idle; /* running became 0 */
+    pthread_cond_t changed; /* running or handlers became less, or stopping true */
     unsigned running;
+    unsigned handlers;
+    unsigned handlers_max;
     bool stopping;
 };
 
@@ -238,27 +242,49 @@ static enum MHD_Result answer_send(struct exchange *x, struct MHD_Connection *co
     return result;
 }
 
+static const char *refusal_text(const struct exchange *x)
+{
+    if (x->error.text[0])
+        return x->error.text;
+    return x->code < 0 ? strerror(-x->code) : error_code_name(x->code);
+}
+
 static enum MHD_Result answer_refusal(struct exchange *x, struct MHD_Connection *connection)
 {
-    const char *text = x->error.text;
-    char *body;
+    char *body = x->server->service->error_body(x->code, refusal_text(x));
 
-    if (!text[0])
-        text = x->code < 0 ? strerror(-x->code) : error_code_name(x->code);
-    body = x->server->service->error_body(x->code, text);
     return body ? answer_send(x, connection, x->status, NULL, body) : MHD_NO;
 }
 
-/* False: the server stops. */
+/* Waits for a place among the handlers. False: the server stops. */
 static bool running_begin(struct exchange *x)
 {
     struct http_server *server = x->server;
 
     pthread_mutex_lock(&server->mutex);
+    while (!server->stopping && server->handlers >= server->handlers_max)
+        pthread_cond_wait(&server->changed, &server->mutex);
     x->running = !server->stopping;
     server->running += x->running;
+    server->handlers += x->running;
     pthread_mutex_unlock(&server->mutex);
     return x->running;
+}
+
+static int handler_run(struct exchange *x, struct response *response)
+{
+    struct http_server *server = x->server;
+    int r;
+
+    x->request.context = server->context;
+    x->request.body = x->body ? x->body : "";
+    x->request.body_length = x->body_length;
+    r = x->match.route->handler(&x->request, response, &x->error);
+    pthread_mutex_lock(&server->mutex);
+    server->handlers--;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->mutex);
+    return r;
 }
 
 static void running_end(struct exchange *x)
@@ -268,8 +294,8 @@ static void running_end(struct exchange *x)
     if (!x->running)
         return;
     pthread_mutex_lock(&server->mutex);
-    if (--server->running == 0)
-        pthread_cond_broadcast(&server->idle);
+    server->running--;
+    pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->mutex);
 }
 
@@ -278,8 +304,7 @@ static void log_failure(const struct exchange *x, const char *method, const char
 {
     struct error line;
 
-    error_set(&line, x->code, "api: %s %s: %s", method, path,
-              x->error.text[0] ? x->error.text : error_code_name(x->code));
+    error_set(&line, x->code, "api: %s %s: %s", method, path, refusal_text(x));
     fprintf(stderr, "%s\n", line.text);
 }
 
@@ -295,10 +320,7 @@ static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *connect
         refuse_as(x, ERROR_UNAVAILABLE);
         return answer_refusal(x, connection);
     }
-    x->request.context = x->server->context;
-    x->request.body = x->body ? x->body : "";
-    x->request.body_length = x->body_length;
-    x->code = x->match.route->handler(&x->request, &response, &x->error);
+    x->code = handler_run(x, &response);
     if (x->code == 0)
         return answer_send(x, connection, response.status ? response.status : 200,
                            response.content_type, response.body);
@@ -429,7 +451,7 @@ static int lock_init(struct http_server *server)
         return -ENOMEM;
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&server->mutex, NULL);
-    pthread_cond_init(&server->idle, &attributes);
+    pthread_cond_init(&server->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     return 0;
 }
@@ -437,7 +459,7 @@ static int lock_init(struct http_server *server)
 static struct http_server *server_free(struct http_server *server)
 {
     api_socket_deinit(&server->socket);
-    pthread_cond_destroy(&server->idle);
+    pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->mutex);
     free(server);
     return NULL;
@@ -475,6 +497,7 @@ int http_server_start(struct http_server **out, const struct http_config *config
     server->service = config->service;
     server->context = config->context;
     server->timeout = config->timeout ? config->timeout : DEFAULT_TIMEOUT;
+    server->handlers_max = config->handlers ? config->handlers : DEFAULT_HANDLERS;
     r = api_socket_open(&server->socket, config->socket_path, config->group, e);
     if (r == 0) {
         r = daemon_start(server, config, e);
@@ -497,8 +520,9 @@ static void running_drain(struct http_server *server)
     until.tv_sec += STOP_SECONDS;
     pthread_mutex_lock(&server->mutex);
     server->stopping = true;
+    pthread_cond_broadcast(&server->changed);
     while (server->running)
-        if (pthread_cond_timedwait(&server->idle, &server->mutex, &until) == ETIMEDOUT)
+        if (pthread_cond_timedwait(&server->changed, &server->mutex, &until) == ETIMEDOUT)
             break;
     pthread_mutex_unlock(&server->mutex);
 }
