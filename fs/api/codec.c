@@ -1,0 +1,263 @@
+/*
+ * Answers as JSON: the keys of the contract, each in one place.
+ *
+ * Texts that come from outside (labels, paths) may not be UTF-8, which JSON
+ * must be: such bytes are shown as '?' rather than failing the whole list.
+ */
+#include "fs/api/codec.h"
+
+#include "catalog/cleanup.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *codec_text(struct json_t *value)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+
+    json_decref(value);
+    return text;
+}
+
+void codec_drop(struct json_t *value)
+{
+    json_decref(value);
+}
+
+struct json_t *codec_array(void)
+{
+    return json_array();
+}
+
+int codec_array_add(struct json_t *array, struct json_t *item)
+{
+    return json_array_append_new(array, item) < 0 ? -ENOMEM : 0;
+}
+
+struct json_t *codec_object(const char *key, struct json_t *value, const char *second,
+                            struct json_t *second_value)
+{
+    if (!second)
+        return json_pack("{s:o}", key, value);
+    return json_pack("{s:o, s:o}", key, value, second, second_value);
+}
+
+struct json_t *codec_number(uint64_t value)
+{
+    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
+/* A text, made UTF-8 if it is not. */
+static json_t *text_value(const char *text)
+{
+    json_t *value = json_string(text);
+    _cleanup_(free_p) char *copy = NULL;
+
+    if (value)
+        return value;
+    copy = strdup(text);
+    for (char *c = copy; c && *c; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    return copy ? json_string(copy) : NULL;
+}
+
+/* Null for none, as Docker writes it. */
+static json_t *pairs_value(const struct pairs *pairs)
+{
+    json_t *object;
+
+    if (!pairs->count)
+        return json_null();
+    object = json_object();
+    for (size_t i = 0; object && i < pairs->count; i++) {
+        if (json_object_set_new(object, pairs->items[i].key, text_value(pairs->items[i].value)) ==
+            0)
+            continue;
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
+}
+
+static json_t *time_value(int64_t ns)
+{
+    char text[TIME_TEXT_SIZE];
+
+    if (ns == 0)
+        return json_null();
+    time_format(ns, text);
+    return json_string(text);
+}
+
+/* "/mnt/volumes/NAME" */
+static json_t *mountpoint_value(const char *mountpoint, const char *name)
+{
+    return json_sprintf("%s/%s", mountpoint, name);
+}
+
+struct json_t *codec_error(int code, const char *text)
+{
+    return json_pack("{s:o, s:s}", "message", text_value(text), "code", error_code_name(code));
+}
+
+struct json_t *codec_volume(const struct volume *volume, const char *mountpoint,
+                            uint32_t references)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:o, s:o, "
+                     "s:I}",
+                     "Name", volume->name, "Driver", volume->driver, "Mountpoint",
+                     mountpoint_value(mountpoint, volume->name), "CreatedAt",
+                     time_value(volume->created_at), "Labels", pairs_value(&volume->labels),
+                     "Options", pairs_value(&volume->options), "Scope", "local", "Id", volume->id,
+                     "Kind", volume_kind_name(volume->kind), "ReadOnly", volume->readonly, "Label",
+                     access_label_name(volume->label), "Owner", volume->owner, "Context",
+                     volume->context, "SizeLimit", codec_number(volume->size_limit), "LastUsedAt",
+                     time_value(volume->last_used_at), "RefCount", (json_int_t)references);
+}
+
+struct json_t *codec_volume_details(struct json_t *volume, const struct references *references,
+                                    uint64_t size)
+{
+    json_t *usage = json_pack("{s:o, s:I}", "Size", codec_number(size), "RefCount",
+                              (json_int_t)references->containers);
+    json_t *refs = codec_references(references);
+
+    if (!volume || json_object_set_new(volume, "Refs", refs) < 0) {
+        json_decref(usage);
+        json_decref(volume);
+        return NULL;
+    }
+    if (json_object_set_new(volume, "UsageData", usage) < 0) {
+        json_decref(volume);
+        return NULL;
+    }
+    return volume;
+}
+
+struct json_t *codec_volume_list(struct json_t *volumes)
+{
+    return json_pack("{s:o, s:n}", "Volumes", volumes, "Warnings");
+}
+
+static json_t *sources_value(unsigned sources)
+{
+    static const struct {
+        enum reference_source source;
+        const char *name;
+    } names[] = {
+        {REFERENCE_RECORDED, "recorded"}, {REFERENCE_USE, "use"}, {REFERENCE_LIVE, "live"}};
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!(sources & names[i].source) ||
+            json_array_append_new(array, json_string(names[i].name)) == 0)
+            continue;
+        json_decref(array);
+        array = NULL;
+    }
+    return array;
+}
+
+static json_t *reference_value(const struct reference *reference)
+{
+    char buffer[13];
+
+    return json_pack("{s:o, s:o, s:o, s:s, s:s, s:b, s:o, s:I}", "Container",
+                     text_value(reference_container(reference, buffer)), "ContainerId",
+                     text_value(reference->container_id), "Destination",
+                     text_value(reference->destination), "Mode", reference->readonly ? "ro" : "rw",
+                     "Label", access_label_name(reference->label), "Running", reference->running,
+                     "Sources", sources_value(reference->sources), "Pid",
+                     (json_int_t)reference->pid);
+}
+
+struct json_t *codec_references(const struct references *references)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < references->count; i++) {
+        if (json_array_append_new(array, reference_value(&references->items[i])) == 0)
+            continue;
+        json_decref(array);
+        array = NULL;
+    }
+    return array;
+}
+
+struct json_t *codec_pruned(const char *name, uint64_t size)
+{
+    return json_pack("{s:s, s:o}", "Name", name, "Size", codec_number(size));
+}
+
+struct json_t *codec_status(const struct daemon_status *s)
+{
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:b, s:b, s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:o}",
+        "Version", s->version ? s->version : "", "LibfuseVersion",
+        s->libfuse_version ? s->libfuse_version : "", "Kernel", text_value(s->kernel), "Mountpoint",
+        text_value(s->mountpoint ? s->mountpoint : ""), "Store",
+        text_value(s->store ? s->store : ""), "Pid", (json_int_t)s->pid, "StartedAt",
+        time_value(s->started_at), "Privileged", s->privileged, "Passthrough", s->passthrough,
+        "PassthroughReason", text_value(s->passthrough_reason), "Selinux",
+        s->selinux ? s->selinux : "", "Threads", (int)s->threads, "Volumes",
+        codec_number(s->volumes), "Nodes", codec_number(s->nodes), "OpenNodes",
+        codec_number(s->open_nodes), "OpenFiles", codec_number(s->open_files), "Denials",
+        codec_number(s->denials));
+}
+
+struct json_t *codec_volume_usage(const struct volume *volume, uint64_t size, uint64_t inodes,
+                                  uint32_t references)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:I}", "Name", volume->name, "Size", codec_number(size),
+                     "Inodes", codec_number(inodes), "SizeLimit", codec_number(volume->size_limit),
+                     "RefCount", (json_int_t)references);
+}
+
+struct json_t *codec_store_usage(const char *path, uint64_t size, uint64_t used, uint64_t available)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "Path", text_value(path), "Size", codec_number(size),
+                     "Used", codec_number(used), "Available", codec_number(available));
+}
+
+struct json_t *codec_problem(const char *subject, const char *text, const char *next)
+{
+    return json_pack("{s:o, s:o, s:o}", "Subject", text_value(subject), "Text", text_value(text),
+                     "Next", text_value(next));
+}
+
+/* The mode as -v would have it: "ro,Z,nocopy", "" for the default. */
+static void mode_text(const struct attachment *attachment, char *out, size_t size)
+{
+    const char *label = attachment->label == LABEL_SHARED    ? ",z"
+                        : attachment->label == LABEL_PRIVATE ? ",Z"
+                                                             : "";
+    char text[64];
+
+    snprintf(text, sizeof(text), "%s%s%s%s%s", attachment->readonly ? ",ro" : "", label,
+             attachment->nocopy ? ",nocopy" : "", attachment->propagation[0] ? "," : "",
+             attachment->propagation);
+    snprintf(out, size, "%s", text[0] ? text + 1 : "");
+}
+
+struct json_t *codec_mount(const struct attachment *attachment, const struct volume *volume,
+                           const char *source)
+{
+    char mode[64];
+
+    mode_text(attachment, mode, sizeof(mode));
+    return json_pack("{s:s, s:s, s:o, s:o, s:s, s:s, s:b, s:s}", "Type", volume ? "volume" : "bind",
+                     "Name", volume ? volume->name : "", "Source", text_value(source),
+                     "Destination", text_value(attachment->destination), "Driver",
+                     volume ? volume->driver : "", "Mode", mode, "RW", !attachment->readonly,
+                     "Propagation", attachment->propagation);
+}
+
+struct json_t *codec_container(const struct container *container, struct json_t *mounts)
+{
+    return json_pack("{s:s, s:s, s:o}", "Id", container->id, "Name", container->name, "Mounts",
+                     mounts);
+}

@@ -1,0 +1,100 @@
+/*
+ * JSON of the control API, both ways. Only codec*.c know the library and the
+ * keys; the contract is README.md.
+ *
+ * Answers are built as values and turned to text once, by codec_text. Building
+ * calls answer NULL when out of memory and take NULL for a value they are
+ * given, so that only the last step needs to be checked.
+ */
+#pragma once
+
+#include "catalog/error.h"
+#include "catalog/filter.h"
+#include "catalog/model.h"
+#include "catalog/spec.h"
+#include "fs/refs.h"
+#include "fs/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- requests ------------------------------------------------------------- */
+
+/*
+ * All: 0, -ENOMEM, or ERROR_REQUEST_INVALID with a text that names the key:
+ * not one JSON object, something behind it, an unknown or doubled key, another
+ * type, a bound. On failure *out is {0}.
+ */
+struct create_body {
+    char *name;   /* NULL: not given */
+    char *driver; /* NULL: not given */
+    struct pairs options;
+    struct pairs labels;
+    bool readonly;
+};
+int codec_read_create(const char *text, size_t length, struct create_body *out, struct error *e);
+void create_body_deinit(struct create_body *body);
+
+struct change_body {
+    char *name; /* NULL: stays */
+    bool has_readonly;
+    bool readonly;
+};
+int codec_read_change(const char *text, size_t length, struct change_body *out, struct error *e);
+void change_body_deinit(struct change_body *body);
+
+struct prune_body {
+    bool all;
+    bool dry_run;
+    struct filter *filter; /* never NULL after success */
+};
+int codec_read_prune(const char *text, size_t length, struct prune_body *out, struct error *e);
+void prune_body_deinit(struct prune_body *body);
+
+/* Specs parsed and checked for duplicate destinations (also ERROR_SPEC_INVALID, _NAME_INVALID). */
+struct attach_body {
+    struct mount_spec *specs;
+    size_t count;
+};
+int codec_read_attach(const char *text, size_t length, struct attach_body *out, struct error *e);
+void attach_body_deinit(struct attach_body *body);
+
+/* The `filters` parameter: {"k":["v"]} or {"k":{"v":true}}. To be freed by filter_free. */
+int codec_read_filters(const char *text, struct filter **out, struct error *e);
+
+/* ---- answers -------------------------------------------------------------- */
+
+struct json_t; /* of the library */
+
+/* The text (compact, to be freed) and the value's end; NULL: out of memory, also for NULL. */
+char *codec_text(struct json_t *value);
+void codec_drop(struct json_t *value); /* a value that is not sent */
+
+struct json_t *codec_array(void);
+/* Takes `item` over. 0 or -ENOMEM. */
+int codec_array_add(struct json_t *array, struct json_t *item);
+/* {key: value, …} for one or two keys (second NULL: one); values are taken over, NULL fails. */
+struct json_t *codec_object(const char *key, struct json_t *value, const char *second,
+                            struct json_t *second_value);
+struct json_t *codec_number(uint64_t value);
+
+struct json_t *codec_error(int code, const char *text);
+struct json_t *codec_volume(const struct volume *volume, const char *mountpoint,
+                            uint32_t references);
+/* Adds Refs and UsageData to a volume. Takes it over and answers it. */
+struct json_t *codec_volume_details(struct json_t *volume, const struct references *references,
+                                    uint64_t size);
+struct json_t *codec_volume_list(struct json_t *volumes);
+struct json_t *codec_references(const struct references *references);
+struct json_t *codec_pruned(const char *name, uint64_t size);
+struct json_t *codec_status(const struct daemon_status *status);
+struct json_t *codec_volume_usage(const struct volume *volume, uint64_t size, uint64_t inodes,
+                                  uint32_t references);
+struct json_t *codec_store_usage(const char *path, uint64_t size, uint64_t used,
+                                 uint64_t available);
+struct json_t *codec_problem(const char *subject, const char *text, const char *next);
+/* `source`: the mount's path on the host; volume NULL for a host path. */
+struct json_t *codec_mount(const struct attachment *attachment, const struct volume *volume,
+                           const char *source);
+struct json_t *codec_container(const struct container *container, struct json_t *mounts);

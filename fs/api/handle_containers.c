@@ -1,0 +1,113 @@
+/*
+ * Containers' attachments: record and forget them.
+ */
+#include "fs/api/codec.h"
+#include "fs/api/handlers.h"
+
+#include "catalog/cleanup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct volumes *volumes_of(const struct request *request)
+{
+    const struct api_context *api = request->context;
+
+    return api->volumes;
+}
+
+/* ---- attach --------------------------------------------------------------- */
+
+struct mounts {
+    struct json_t *array;
+    const char *mountpoint;
+};
+
+static int visit_mount(void *context, const struct attachment *attachment,
+                       const struct volume *volume)
+{
+    struct mounts *mounts = context;
+    _cleanup_(free_p) char *source = NULL;
+    int length;
+
+    if (!volume)
+        return codec_array_add(
+            mounts->array,
+            codec_mount(attachment, NULL, attachment->source ? attachment->source : ""));
+    length =
+        asprintf(&source, "%s/%s%s%s", mounts->mountpoint, volume->name,
+                 attachment->subpath ? "/" : "", attachment->subpath ? attachment->subpath : "");
+    if (length < 0) {
+        source = NULL;
+        return -ENOMEM;
+    }
+    return codec_array_add(mounts->array, codec_mount(attachment, volume, source));
+}
+
+/* All the container's mounts, as an engine's inspect shows them. */
+static int respond_container(struct volumes *volumes, const char *key, struct response *response,
+                             struct error *e)
+{
+    struct mounts mounts = {.mountpoint = volumes_mountpoint(volumes)};
+    struct container container;
+    int r = catalog_container_get(volumes_catalog(volumes), key, &container, e);
+
+    if (r != 0)
+        return r;
+    mounts.array = codec_array();
+    r = catalog_attachment_each_of_container(volumes_catalog(volumes), container.id, visit_mount,
+                                             &mounts);
+    if (r != 0) {
+        codec_drop(mounts.array);
+        return error_set(e, r, "the mounts of container %s cannot be read", container.name);
+    }
+    response->status = 201;
+    response->body = codec_text(codec_container(&container, mounts.array));
+    return response->body ? 0 : -ENOMEM;
+}
+
+int handle_container_attach(const struct request *request, struct response *response,
+                            struct error *e)
+{
+    _cleanup_(attach_body_deinit) struct attach_body body = {0};
+    struct volumes *volumes = volumes_of(request);
+    const char *key = request->arguments[0];
+    int r = name_check_container(key, e);
+
+    if (r == 0)
+        r = codec_read_attach(request->body, request->body_length, &body, e);
+    if (r == 0)
+        r = volumes_attach(volumes, key, body.specs, body.count, e);
+    return r ? r : respond_container(volumes, key, response, e);
+}
+
+/* ---- detach --------------------------------------------------------------- */
+
+/* Destinations are recorded clean. *out NULL for none given. */
+static int read_destination(const char *value, char **out, struct error *e)
+{
+    *out = NULL;
+    if (!value)
+        return 0;
+    if (value[0] != '/')
+        return error_set(e, ERROR_REQUEST_INVALID,
+                         "destination '%.200s' must be an absolute path in the container", value);
+    *out = spec_clean_path(value);
+    return *out ? 0 : -ENOMEM;
+}
+
+int handle_container_detach(const struct request *request, struct response *response,
+                            struct error *e)
+{
+    _cleanup_(free_p) char *destination = NULL;
+    const char *key = request->arguments[0];
+    int r = name_check_container(key, e);
+
+    if (r == 0)
+        r = read_destination(request->query[0], &destination, e);
+    if (r == 0)
+        r = volumes_detach(volumes_of(request), key, destination, e);
+    response->status = 204;
+    return r;
+}

@@ -1,0 +1,200 @@
+/*
+ * The daemon as a whole: whether it is there, what it is, what it holds, what
+ * is wrong with it.
+ */
+#include "fs/api/codec.h"
+#include "fs/api/handlers.h"
+
+#include "catalog/cleanup.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+enum { GROUP_BUFFER_SIZE = 64 << 10 };
+
+static int respond(struct response *response, struct json_t *value)
+{
+    response->body = codec_text(value);
+    return response->body ? 0 : -ENOMEM;
+}
+
+int handle_ping(const struct request *request, struct response *response, struct error *e)
+{
+    (void)request;
+    (void)e;
+    response->content_type = "text/plain; charset=utf-8";
+    response->body = strdup("OK");
+    return response->body ? 0 : -ENOMEM;
+}
+
+int handle_status(const struct request *request, struct response *response, struct error *e)
+{
+    const struct api_context *api = request->context;
+    struct daemon_status status = {0};
+
+    (void)e;
+    api->status(api->context, &status);
+    return respond(response, codec_status(&status));
+}
+
+/* ---- df ------------------------------------------------------------------- */
+
+/* Volumes with their counts, kept: sizes are asked for when the list is complete. */
+struct measured {
+    struct volume volume;
+    uint32_t references;
+};
+
+struct measuring {
+    struct measured *items;
+    size_t count;
+};
+
+static void measuring_deinit(struct measuring *measuring)
+{
+    for (size_t i = 0; i < measuring->count; i++)
+        volume_deinit(&measuring->items[i].volume);
+    free(measuring->items);
+}
+
+static int visit_measured(void *context, const struct volume *volume, uint32_t references)
+{
+    struct measuring *measuring = context;
+    struct measured *grown = measuring->items;
+    int r;
+
+    if (!(measuring->count & (measuring->count - 1))) /* full at every power of two */
+        grown = reallocarray(measuring->items, measuring->count ? measuring->count * 2 : 1,
+                             sizeof(*measuring->items));
+    if (!grown)
+        return -ENOMEM;
+    measuring->items = grown;
+    grown[measuring->count] = (struct measured){.references = references};
+    r = volume_copy(&grown[measuring->count].volume, volume);
+    measuring->count += r == 0;
+    return r;
+}
+
+static int add_usages(struct volumes *volumes, const struct measuring *measuring,
+                      struct json_t *array, struct error *e)
+{
+    for (size_t i = 0; i < measuring->count; i++) {
+        const struct measured *item = &measuring->items[i];
+        uint64_t size;
+        uint64_t inodes;
+        int r = volumes_usage(volumes, item->volume.name, &size, &inodes, e);
+
+        if (r == ERROR_NOT_FOUND)
+            continue; /* removed meanwhile */
+        if (r == 0)
+            r = codec_array_add(array,
+                                codec_volume_usage(&item->volume, size, inodes, item->references));
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+int handle_usage(const struct request *request, struct response *response, struct error *e)
+{
+    const struct api_context *api = request->context;
+    _cleanup_(measuring_deinit) struct measuring measuring = {0};
+    const struct store *store = volumes_store(api->volumes);
+    struct json_t *array;
+    struct statvfs st;
+    int r = volumes_each(api->volumes, NULL, visit_measured, &measuring, e);
+
+    if (r != 0)
+        return r;
+    if (fstatvfs(store_fd(store), &st) < 0)
+        return error_set_errno(e, -errno, "store %s", store_path(store));
+    array = codec_array();
+    r = add_usages(api->volumes, &measuring, array, e);
+    if (r != 0) {
+        codec_drop(array);
+        return r;
+    }
+    return respond(response,
+                   codec_object("Volumes", array, "Store",
+                                codec_store_usage(store_path(store), st.f_blocks * st.f_frsize,
+                                                  (st.f_blocks - st.f_bfree) * st.f_frsize,
+                                                  st.f_bavail * st.f_frsize)));
+}
+
+/* ---- doctor --------------------------------------------------------------- */
+
+static int check_catalog(const struct api_context *api, struct json_t *problems)
+{
+    struct error e = {0};
+    int r = catalog_check(volumes_catalog(api->volumes), &e);
+
+    if (r == 0)
+        return 0;
+    return codec_array_add(problems,
+                           codec_problem("catalog", e.text[0] ? e.text : error_code_name(r),
+                                         "stop the daemon and run: volctl doctor --rebuild"));
+}
+
+/* The catalog must not be called from its own visit: the volumes are listed first. */
+static int check_data(const struct api_context *api, struct json_t *problems, struct error *e)
+{
+    _cleanup_(measuring_deinit) struct measuring measuring = {0};
+    struct store *store = volumes_store(api->volumes);
+    int r = volumes_each(api->volumes, NULL, visit_measured, &measuring, e);
+
+    for (size_t i = 0; i < measuring.count && r == 0; i++) {
+        const struct volume *volume = &measuring.items[i].volume;
+        struct error text;
+        struct error next;
+        int fd = store_open_data(store, volume->id);
+
+        if (fd >= 0) {
+            close(fd);
+            continue;
+        }
+        error_set_errno(&text, fd, "its data %s/volumes/%s/data cannot be opened",
+                        store_path(store), volume->id);
+        error_set(&next, 0, "restore that directory, or give the volume up: volctl rm %s",
+                  volume->name);
+        r = codec_array_add(problems, codec_problem(volume->name, text.text, next.text));
+    }
+    return r;
+}
+
+static int check_group(const struct api_context *api, struct json_t *problems)
+{
+    _cleanup_(free_p) char *buffer = malloc(GROUP_BUFFER_SIZE);
+    struct group group;
+    struct group *found = NULL;
+    struct error text;
+    struct error next;
+
+    if (!buffer)
+        return -ENOMEM;
+    if (!api->group ||
+        (getgrnam_r(api->group, &group, buffer, GROUP_BUFFER_SIZE, &found) == 0 && found))
+        return 0;
+    error_set(&text, 0, "there is no group %s, so only root may use volctl", api->group);
+    error_set(&next, 0, "groupadd --system %s, then restart the daemon", api->group);
+    return codec_array_add(problems, codec_problem("socket", text.text, next.text));
+}
+
+int handle_doctor(const struct request *request, struct response *response, struct error *e)
+{
+    const struct api_context *api = request->context;
+    struct json_t *problems = codec_array();
+    int r = check_catalog(api, problems);
+
+    if (r == 0)
+        r = check_data(api, problems, e);
+    if (r == 0)
+        r = check_group(api, problems);
+    if (r == 0)
+        return respond(response, codec_object("Problems", problems, NULL, NULL));
+    codec_drop(problems);
+    return r;
+}

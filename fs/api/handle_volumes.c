@@ -1,0 +1,225 @@
+/*
+ * Volumes: list, create, show, change, remove, prune. Request to use case to
+ * answer; nothing is decided here.
+ */
+#include "fs/api/codec.h"
+#include "fs/api/handlers.h"
+
+#include "catalog/cleanup.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct volumes *volumes_of(const struct request *request)
+{
+    const struct api_context *api = request->context;
+
+    return api->volumes;
+}
+
+static int respond(struct response *response, int status, struct json_t *value)
+{
+    response->status = status;
+    response->body = codec_text(value);
+    return response->body ? 0 : -ENOMEM;
+}
+
+/* ---- list ----------------------------------------------------------------- */
+
+struct listing {
+    struct json_t *volumes;
+    const char *mountpoint;
+};
+
+static int visit_listed(void *context, const struct volume *volume, uint32_t references)
+{
+    struct listing *listing = context;
+
+    return codec_array_add(listing->volumes, codec_volume(volume, listing->mountpoint, references));
+}
+
+static void filter_free_p(struct filter **filter)
+{
+    filter_free(*filter);
+}
+
+int handle_volume_list(const struct request *request, struct response *response, struct error *e)
+{
+    _cleanup_(filter_free_p) struct filter *filter = NULL;
+    struct volumes *volumes = volumes_of(request);
+    struct listing listing = {.mountpoint = volumes_mountpoint(volumes)};
+    int r = request->query[0] ? codec_read_filters(request->query[0], &filter, e) : 0;
+
+    if (r != 0)
+        return r;
+    listing.volumes = codec_array();
+    r = volumes_each(volumes, filter, visit_listed, &listing, e);
+    if (r == 0)
+        return respond(response, 200, codec_volume_list(listing.volumes));
+    codec_drop(listing.volumes);
+    return r;
+}
+
+/* ---- one ------------------------------------------------------------------ */
+
+/* Answers a volume without its details; the count is asked for. */
+static int respond_volume(const struct request *request, struct response *response, int status,
+                          const struct volume *volume, struct error *e)
+{
+    _cleanup_(references_deinit) struct references references = {0};
+    struct volumes *volumes = volumes_of(request);
+    int r = volumes_references(volumes, volume->name, &references, e);
+
+    if (r != 0)
+        return r;
+    return respond(response, status,
+                   codec_volume(volume, volumes_mountpoint(volumes), references.containers));
+}
+
+int handle_volume_create(const struct request *request, struct response *response, struct error *e)
+{
+    _cleanup_(create_body_deinit) struct create_body body = {0};
+    _cleanup_(volume_deinit) struct volume volume = {0};
+    struct volume_request wanted = {.origin = ORIGIN_API};
+    bool created = false;
+    int r = codec_read_create(request->body, request->body_length, &body, e);
+
+    if (r != 0)
+        return r;
+    wanted.name = body.name;
+    wanted.driver = body.driver;
+    wanted.options = body.options; /* borrowed: body outlives the call */
+    wanted.labels = body.labels;
+    wanted.readonly = body.readonly;
+    r = volumes_create(volumes_of(request), &wanted, &volume, &created, e);
+    if (r != 0)
+        return r;
+    return respond_volume(request, response, created ? 201 : 200, &volume, e);
+}
+
+int handle_volume_get(const struct request *request, struct response *response, struct error *e)
+{
+    _cleanup_(volume_deinit) struct volume volume = {0};
+    _cleanup_(references_deinit) struct references references = {0};
+    struct volumes *volumes = volumes_of(request);
+    const char *name = request->arguments[0];
+    uint64_t size;
+    uint64_t inodes;
+    struct json_t *answer;
+    int r = volumes_get(volumes, name, &volume, e);
+
+    if (r == 0)
+        r = volumes_references(volumes, name, &references, e);
+    if (r == 0)
+        r = volumes_usage(volumes, name, &size, &inodes, e);
+    if (r != 0)
+        return r;
+    answer = codec_volume(&volume, volumes_mountpoint(volumes), references.containers);
+    return respond(response, 200, codec_volume_details(answer, &references, size));
+}
+
+/* Both changes or none: a name that was changed is changed back if the rest fails. */
+static int change(struct volumes *volumes, const char *name, const struct change_body *body,
+                  struct error *e)
+{
+    bool renamed = body->name && strcmp(body->name, name) != 0;
+    int r = renamed ? volumes_rename(volumes, name, body->name, ORIGIN_API, e) : 0;
+
+    if (r != 0 || !body->has_readonly)
+        return r;
+    r = volumes_set_readonly(volumes, renamed ? body->name : name, body->readonly, ORIGIN_API, e);
+    if (r != 0 && renamed)
+        volumes_rename(volumes, body->name, name, ORIGIN_API, NULL);
+    return r;
+}
+
+int handle_volume_change(const struct request *request, struct response *response, struct error *e)
+{
+    _cleanup_(change_body_deinit) struct change_body body = {0};
+    _cleanup_(volume_deinit) struct volume volume = {0};
+    struct volumes *volumes = volumes_of(request);
+    const char *name = request->arguments[0];
+    int r = codec_read_change(request->body, request->body_length, &body, e);
+
+    if (r == 0)
+        r = change(volumes, name, &body, e);
+    if (r == 0)
+        r = volumes_get(volumes, body.name ? body.name : name, &volume, e);
+    return r ? r : respond_volume(request, response, 200, &volume, e);
+}
+
+/* force=1|true|0|false */
+static int read_force(const char *value, bool *out, struct error *e)
+{
+    *out = value && (strcmp(value, "1") == 0 || strcmp(value, "true") == 0);
+    if (*out || !value || !*value || strcmp(value, "0") == 0 || strcmp(value, "false") == 0)
+        return 0;
+    return error_set(e, ERROR_REQUEST_INVALID, "parameter 'force' must be 1 or 0, not '%.100s'",
+                     value);
+}
+
+int handle_volume_remove(const struct request *request, struct response *response, struct error *e)
+{
+    bool force;
+    int r = read_force(request->query[0], &force, e);
+
+    if (r == 0)
+        r = volumes_remove(volumes_of(request), request->arguments[0], force ? REMOVE_FORCE : 0,
+                           ORIGIN_API, e);
+    response->status = 204;
+    return r;
+}
+
+int handle_volume_references(const struct request *request, struct response *response,
+                             struct error *e)
+{
+    _cleanup_(references_deinit) struct references references = {0};
+    int r = volumes_references(volumes_of(request), request->arguments[0], &references, e);
+
+    if (r != 0)
+        return r;
+    return respond(response, 200,
+                   codec_object("Refs", codec_references(&references), "RefCount",
+                                codec_number(references.containers)));
+}
+
+/* ---- prune ---------------------------------------------------------------- */
+
+struct pruning {
+    struct json_t *removed;
+    uint64_t reclaimed;
+    bool failed;
+};
+
+static void visit_pruned(void *context, const char *name, uint64_t size)
+{
+    struct pruning *pruning = context;
+
+    pruning->reclaimed += size;
+    if (codec_array_add(pruning->removed, codec_pruned(name, size)) < 0)
+        pruning->failed = true;
+}
+
+int handle_volume_prune(const struct request *request, struct response *response, struct error *e)
+{
+    _cleanup_(prune_body_deinit) struct prune_body body = {0};
+    struct prune_request wanted = {0};
+    struct pruning pruning = {0};
+    int r = codec_read_prune(request->body, request->body_length, &body, e);
+
+    if (r != 0)
+        return r;
+    wanted.all = body.all;
+    wanted.dry_run = body.dry_run;
+    wanted.filter = body.filter;
+    pruning.removed = codec_array();
+    r = volumes_prune(volumes_of(request), &wanted, visit_pruned, &pruning, e);
+    if (r == 0 && pruning.failed)
+        r = -ENOMEM;
+    if (r == 0)
+        return respond(response, 200,
+                       codec_object("VolumesDeleted", pruning.removed, "SpaceReclaimed",
+                                    codec_number(pruning.reclaimed)));
+    codec_drop(pruning.removed);
+    return r;
+}

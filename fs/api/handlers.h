@@ -1,0 +1,35 @@
+/*
+ * What the routes of the control API do. Each reads its request, calls a use
+ * case and turns what it answers to JSON; see route_handler.
+ */
+#pragma once
+
+#include "fs/api/api.h"
+#include "fs/api/route.h"
+
+/* request.context of every handler; constant while the server runs. */
+struct api_context {
+    struct volumes *volumes;
+    void (*status)(void *context, struct daemon_status *out);
+    void *context;
+    const char *group; /* that may use the socket; NULL: none was asked for */
+};
+
+int handle_volume_list(const struct request *request, struct response *response, struct error *e);
+int handle_volume_create(const struct request *request, struct response *response, struct error *e);
+int handle_volume_get(const struct request *request, struct response *response, struct error *e);
+int handle_volume_change(const struct request *request, struct response *response, struct error *e);
+int handle_volume_remove(const struct request *request, struct response *response, struct error *e);
+int handle_volume_references(const struct request *request, struct response *response,
+                             struct error *e);
+int handle_volume_prune(const struct request *request, struct response *response, struct error *e);
+
+int handle_container_attach(const struct request *request, struct response *response,
+                            struct error *e);
+int handle_container_detach(const struct request *request, struct response *response,
+                            struct error *e);
+
+int handle_ping(const struct request *request, struct response *response, struct error *e);
+int handle_status(const struct request *request, struct response *response, struct error *e);
+int handle_usage(const struct request *request, struct response *response, struct error *e);
+int handle_doctor(const struct request *request, struct response *response, struct error *e);

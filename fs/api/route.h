@@ -1,0 +1,91 @@
+/*
+ * Routes: which function answers a method and a path. Pure; HTTP's library and
+ * JSON are not known here. One server serves one table; several servers (the
+ * control API, an engine's API, a plugin protocol) can stand side by side.
+ *
+ *   request → http.c (library, limits) → route_match → handler → use case
+ *                                                       ↓
+ *                                            response (status, text)
+ */
+#pragma once
+
+#include "catalog/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE, HTTP_METHOD_COUNT };
+
+enum {
+    ROUTE_ARGUMENTS_MAX = 2, /* placeholders in a pattern */
+    ROUTE_QUERY_MAX = 2,     /* query parameters of a route */
+    ROUTE_ARGUMENT_SIZE = 1024,
+    ROUTE_BODY_MAX = 1 << 20,
+};
+
+/* A request, as a handler sees it: decoded, bounded, its Content-Type checked. */
+struct request {
+    void *context;                                            /* of the service */
+    char arguments[ROUTE_ARGUMENTS_MAX][ROUTE_ARGUMENT_SIZE]; /* of the pattern, in order */
+    const char *query[ROUTE_QUERY_MAX]; /* values, as the route names them; NULL: not given */
+    const char *body;                   /* "" for none */
+    size_t body_length;
+};
+
+/* The answer. {0} is 200 without a body. */
+struct response {
+    int status;               /* 0: 200 */
+    const char *content_type; /* constant; NULL: application/json */
+    char *body;               /* owned by the response, from malloc; NULL: none */
+};
+
+/*
+ * 0 with the response filled in; else a code or negative errno with a text in
+ * `e`, which the service turns into its error answer.
+ */
+typedef int (*route_handler)(const struct request *request, struct response *response,
+                             struct error *e);
+
+struct route {
+    enum http_method method;
+    const char *pattern; /* "/volumefs/volumes/:/refs": ':' stands for one component */
+    route_handler handler;
+    const char *query[ROUTE_QUERY_MAX]; /* parameters it takes; any other is refused */
+};
+
+/* What is served on one socket. */
+struct http_service {
+    const struct route *routes;
+    size_t route_count;
+    bool any_body; /* bodies without a Content-Type are taken (plugin protocol) */
+    /* The status of a code or negative errno. */
+    int (*error_status)(int code);
+    /* The body for an error, from malloc; NULL: out of memory. */
+    char *(*error_body)(int code, const char *text);
+};
+
+struct route_match {
+    const struct route *route; /* NULL: none */
+    unsigned methods;          /* 1 << method of the routes that have the path: 405 if not 0 */
+};
+
+/*
+ * Finds the route for a raw (still encoded) path and writes its arguments,
+ * decoded, to `request`. 0 also when there is none (match->route NULL);
+ * ERROR_REQUEST_INVALID for a bad encoding or one too long.
+ */
+int route_match(const struct http_service *service, enum http_method method, const char *path,
+                struct route_match *match, struct request *request, struct error *e);
+
+/* "HEAD" is GET. False: no method of ours. */
+bool http_method_parse(const char *text, enum http_method *out);
+const char *http_method_name(enum http_method method);
+
+/*
+ * Undoes %XX into `out` (size bytes with the NUL). False: digits missing, a
+ * NUL inside, or too long.
+ */
+bool percent_decode(const char *text, size_t length, char *out, size_t size);
+
+/* True for "application/json", with or without parameters, in any case. */
+bool content_type_is_json(const char *value);

@@ -1,0 +1,211 @@
+/*
+ * The unix socket of a service.
+ *
+ * Hides: how a stale socket is told from one that is served. Two daemons that
+ * start at once take turns by a lock on the parent directory. The socket has
+ * its mode before it has a name (fchmod before bind), so that there is no time
+ * in which everybody may connect.
+ */
+#include "fs/api/socket.h"
+
+#include "catalog/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    SOCKET_MODE = 0660,
+    SOCKET_BACKLOG = 128,
+    PEER_GROUPS_MAX = 65536, /* NGROUPS_MAX of Linux */
+    GROUP_BUFFER_SIZE = 64 << 10,
+};
+
+static struct sockaddr_un address_of(const struct api_socket *socket)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    memcpy(address.sun_path, socket->path, sizeof(address.sun_path));
+    return address;
+}
+
+/* Opens the parent directory, made if it is missing, and takes the lock on it. */
+static int parent_lock(const char *path, struct error *e)
+{
+    _cleanup_(close_p) int fd = -1;
+    char parent[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    char *slash;
+
+    snprintf(parent, sizeof(parent), "%s", path);
+    slash = strrchr(parent, '/');
+    *(slash == parent ? slash + 1 : slash) = 0;
+    if (mkdir(parent, 0755) < 0 && errno != EEXIST)
+        return error_set_errno(e, -errno, "directory %s of the socket cannot be made", parent);
+    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX) < 0)
+        return error_set_errno(e, -errno, "directory %s of the socket cannot be opened", parent);
+    return steal_fd(&fd);
+}
+
+/* 1: somebody answers on the path; 0: nobody; negative errno. */
+static int somebody_answers(const struct api_socket *socket_at)
+{
+    _cleanup_(close_p) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_un address = address_of(socket_at);
+
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return 1;
+    if (errno == EAGAIN || errno == EINPROGRESS || errno == EPROTOTYPE)
+        return 1; /* a full queue, or another kind of server */
+    return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
+}
+
+static int stale_remove(const struct api_socket *socket, struct error *e)
+{
+    struct stat st;
+    int r;
+
+    if (lstat(socket->path, &st) < 0)
+        return errno == ENOENT
+                   ? 0
+                   : error_set_errno(e, -errno, "socket %s cannot be examined", socket->path);
+    if (!S_ISSOCK(st.st_mode))
+        return error_set(e, ERROR_EXISTS,
+                         "%s exists and is not a socket; remove it or choose another path",
+                         socket->path);
+    r = somebody_answers(socket);
+    if (r < 0)
+        return error_set_errno(e, r, "socket %s cannot be probed", socket->path);
+    if (r > 0)
+        return error_set(e, ERROR_LOCKED,
+                         "another daemon answers on %s; stop it or choose another socket",
+                         socket->path);
+    if (unlink(socket->path) < 0 && errno != ENOENT)
+        return error_set_errno(e, -errno, "stale socket %s cannot be removed", socket->path);
+    return 0;
+}
+
+/* The group's id; the daemon's own where there is no such group. */
+static gid_t group_find(const char *name)
+{
+    _cleanup_(free_p) char *buffer = malloc(GROUP_BUFFER_SIZE);
+    struct group group;
+    struct group *found = NULL;
+
+    if (!name || !buffer || getgrnam_r(name, &group, buffer, GROUP_BUFFER_SIZE, &found) != 0 ||
+        !found)
+        return getegid();
+    return found->gr_gid;
+}
+
+static int socket_bind(struct api_socket *out, struct error *e)
+{
+    struct sockaddr_un address = address_of(out);
+    struct stat st;
+
+    out->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (out->fd < 0)
+        return error_set_errno(e, -errno, "a socket cannot be made");
+    if (fchmod(out->fd, SOCKET_MODE) < 0 ||
+        bind(out->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return error_set_errno(e, -errno, "socket %s cannot be bound", out->path);
+    if (lstat(out->path, &st) < 0)
+        return error_set_errno(e, -errno, "socket %s cannot be examined", out->path);
+    out->device = st.st_dev;
+    out->inode = st.st_ino;
+    return 0;
+}
+
+/* The umask may have cut the mode; the group comes first, as it decides whom the mode admits. */
+static int socket_admit(const struct api_socket *socket, struct error *e)
+{
+    if (lchown(socket->path, (uid_t)-1, socket->group) < 0 ||
+        chmod(socket->path, SOCKET_MODE) < 0 || listen(socket->fd, SOCKET_BACKLOG) < 0)
+        return error_set_errno(e, -errno, "socket %s cannot be opened to its group", socket->path);
+    return 0;
+}
+
+int api_socket_open(struct api_socket *out, const char *path, const char *group, struct error *e)
+{
+    _cleanup_(close_p) int parent = -1;
+    int r;
+
+    *out = (struct api_socket){.fd = -1};
+    if (path[0] != '/' || strlen(path) >= sizeof(out->path))
+        return error_set(e, ERROR_OPTION_INVALID,
+                         "socket path '%s' must be absolute and shorter than %zu bytes", path,
+                         sizeof(out->path));
+    memcpy(out->path, path, strlen(path) + 1);
+    out->group = group_find(group);
+    parent = parent_lock(path, e);
+    if (parent < 0)
+        return parent;
+    r = stale_remove(out, e);
+    if (r == 0)
+        r = socket_bind(out, e);
+    if (r == 0)
+        r = socket_admit(out, e);
+    if (r != 0) {
+        api_socket_unlink(out);
+        api_socket_deinit(out);
+    }
+    return r;
+}
+
+void api_socket_unlink(struct api_socket *socket)
+{
+    struct stat st;
+
+    if (socket->inode && lstat(socket->path, &st) == 0 && st.st_dev == socket->device &&
+        st.st_ino == socket->inode)
+        unlink(socket->path);
+    socket->inode = 0;
+}
+
+void api_socket_deinit(struct api_socket *socket)
+{
+    close_p(&socket->fd);
+    socket->fd = -1;
+}
+
+/* The supplementary groups of the peer. */
+static bool peer_has_group(int fd, gid_t group)
+{
+    _cleanup_(free_p) gid_t *groups = NULL;
+    socklen_t size = 64 * sizeof(*groups);
+
+    for (;;) {
+        gid_t *grown = realloc(groups, size);
+
+        if (!grown)
+            return false;
+        groups = grown;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) == 0)
+            break;
+        if (errno != ERANGE || size > PEER_GROUPS_MAX * sizeof(*groups))
+            return false;
+    }
+    for (size_t i = 0; i < size / sizeof(*groups); i++)
+        if (groups[i] == group)
+            return true;
+    return false;
+}
+
+bool api_socket_peer_allowed(int fd, gid_t group)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || size != sizeof(peer))
+        return false;
+    return peer.uid == 0 || peer.uid == geteuid() || peer.gid == group || peer_has_group(fd, group);
+}

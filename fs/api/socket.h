@@ -1,0 +1,38 @@
+/*
+ * The listening unix socket of a service, and who may use it.
+ */
+#pragma once
+
+#include "catalog/error.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+/* {.fd = -1} is empty. */
+struct api_socket {
+    int fd;
+    gid_t group; /* that may connect */
+    dev_t device;
+    ino_t inode; /* of the path, to tell it is still ours */
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+/*
+ * Binds and listens on `path`, mode 0660, group `group` (NULL, or unknown here:
+ * the daemon's own). Makes the parent directory (0755) if it is missing;
+ * replaces a socket on which nobody answers. ERROR_LOCKED: somebody answers.
+ * ERROR_EXISTS: something that is no socket is there. ERROR_OPTION_INVALID: the
+ * path is too long or not absolute.
+ */
+int api_socket_open(struct api_socket *out, const char *path, const char *group, struct error *e);
+
+/* Unlinks the path if it is still this socket. */
+void api_socket_unlink(struct api_socket *socket);
+void api_socket_deinit(struct api_socket *socket); /* closes, if not handed over */
+
+/*
+ * Whether the process at the other end of `fd` may ask: root, the daemon's own
+ * user, or a member of `group` (by its credentials at the time it connected).
+ */
+bool api_socket_peer_allowed(int fd, gid_t group);

@@ -1,0 +1,224 @@
+/* Faked use cases; see fake_volumes.h. There is one volume, "web", with one reference. */
+#include "tests/unit/fake_volumes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct fake_volumes fake_volumes = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+void fake_volumes_reset(void)
+{
+    fake_volumes = (struct fake_volumes){.mutex = PTHREAD_MUTEX_INITIALIZER};
+}
+
+static int begin(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int begin(struct error *e, const char *format, ...)
+{
+    va_list args;
+    int r;
+
+    pthread_mutex_lock(&fake_volumes.mutex);
+    va_start(args, format);
+    vsnprintf(fake_volumes.call, sizeof(fake_volumes.call), format, args);
+    va_end(args);
+    r = fake_volumes.result;
+    if (++fake_volumes.inside > fake_volumes.most_inside)
+        fake_volumes.most_inside = fake_volumes.inside;
+    pthread_mutex_unlock(&fake_volumes.mutex);
+    usleep(fake_volumes.delay_ms * 1000);
+    pthread_mutex_lock(&fake_volumes.mutex);
+    fake_volumes.inside--;
+    pthread_mutex_unlock(&fake_volumes.mutex);
+    return r ? error_set(e, r, "%s", fake_volumes.text ? fake_volumes.text : "") : 0;
+}
+
+static void pairs_note(char *out, size_t size, const char *what, const struct pairs *pairs)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        size_t used = strlen(out);
+
+        snprintf(out + used, size - used, " %s:%s=%s", what, pairs->items[i].key,
+                 pairs->items[i].value);
+    }
+}
+
+static int fill(struct volume *out, const char *name)
+{
+    *out = (struct volume){.kind = VOLUME_NAMED,
+                           .id = "0123456789abcdef0123456789abcdef",
+                           .driver = "local",
+                           .created_at = 1000000000,
+                           .size_limit = 4096};
+    snprintf(out->name, sizeof(out->name), "%s", name);
+    return pairs_set(&out->labels, "team", "a\"b");
+}
+
+int volumes_create(struct volumes *volumes, const struct volume_request *request,
+                   struct volume *out, bool *created, struct error *e)
+{
+    char pairs[256] = "";
+    int r;
+
+    (void)volumes;
+    pairs_note(pairs, sizeof(pairs), "o", &request->options);
+    pairs_note(pairs, sizeof(pairs), "l", &request->labels);
+    r = begin(e, "create %s %s %s%s", request->name ? request->name : "-",
+              request->driver ? request->driver : "-", request->readonly ? "ro" : "rw", pairs);
+    *out = (struct volume){0};
+    *created = !fake_volumes.existed;
+    return r ? r : fill(out, request->name ? request->name : "made");
+}
+
+int volumes_get(struct volumes *volumes, const char *name, struct volume *out, struct error *e)
+{
+    int r = begin(e, "get %s", name);
+
+    (void)volumes;
+    *out = (struct volume){0};
+    return r ? r : fill(out, name);
+}
+
+int volumes_rename(struct volumes *volumes, const char *from, const char *to,
+                   enum change_origin origin, struct error *e)
+{
+    (void)volumes;
+    return begin(e, "rename %s %s %d", from, to, (int)origin);
+}
+
+int volumes_set_readonly(struct volumes *volumes, const char *name, bool readonly,
+                         enum change_origin origin, struct error *e)
+{
+    (void)volumes;
+    return begin(e, "readonly %s %d %d", name, readonly, (int)origin);
+}
+
+int volumes_remove(struct volumes *volumes, const char *name, unsigned flags,
+                   enum change_origin origin, struct error *e)
+{
+    (void)volumes;
+    return begin(e, "remove %s %u %d", name, flags, (int)origin);
+}
+
+int volumes_prune(struct volumes *volumes, const struct prune_request *request,
+                  void (*visit)(void *context, const char *name, uint64_t size), void *context,
+                  struct error *e)
+{
+    struct volume volume = {.name = "old"};
+    int r = begin(e, "prune %d %d", request->all, request->dry_run);
+
+    (void)volumes;
+    if (r == 0 && filter_match(request->filter, &volume, true))
+        visit(context, "old", 5);
+    if (r == 0)
+        visit(context, "older", 7);
+    return r;
+}
+
+int volumes_attach(struct volumes *volumes, const char *key, const struct mount_spec *specs,
+                   size_t count, struct error *e)
+{
+    (void)volumes;
+    return begin(e, "attach %s %zu %s:%s", key, count, specs[0].source ? specs[0].source : "",
+                 specs[0].destination);
+}
+
+int volumes_detach(struct volumes *volumes, const char *key, const char *destination,
+                   struct error *e)
+{
+    (void)volumes;
+    return begin(e, "detach %s %s", key, destination ? destination : "-");
+}
+
+int volumes_references(struct volumes *volumes, const char *name, struct references *out,
+                       struct error *e)
+{
+    (void)volumes;
+    (void)name;
+    (void)e;
+    *out =
+        (struct references){.items = calloc(1, sizeof(*out->items)), .count = 1, .containers = 1};
+    out->items[0] = (struct reference){.container_id = "c1",
+                                       .container_name = "app",
+                                       .destination = strdup("/data"),
+                                       .readonly = true,
+                                       .sources = REFERENCE_RECORDED | REFERENCE_LIVE,
+                                       .pid = 42};
+    return 0;
+}
+
+int volumes_each(struct volumes *volumes, const struct filter *filter,
+                 int (*visit)(void *context, const struct volume *volume, uint32_t references),
+                 void *context, struct error *e)
+{
+    static const char *const names[] = {"db", "web"};
+    int r = begin(e, "each %s", filter ? "filtered" : "all");
+
+    (void)volumes;
+    for (int i = 0; i < 2 && r == 0; i++) {
+        struct volume volume;
+
+        fill(&volume, names[i]);
+        if (!filter || filter_match(filter, &volume, false))
+            r = visit(context, &volume, 3);
+        volume_deinit(&volume);
+    }
+    return r;
+}
+
+int volumes_usage(struct volumes *volumes, const char *name, uint64_t *bytes, uint64_t *inodes,
+                  struct error *e)
+{
+    (void)volumes;
+    if (strcmp(name, "db") == 0)
+        return error_set(e, ERROR_NOT_FOUND, "gone meanwhile");
+    *bytes = 8192;
+    *inodes = 2;
+    return 0;
+}
+
+const char *volumes_mountpoint(const struct volumes *volumes)
+{
+    (void)volumes;
+    return "/mnt/volumes";
+}
+
+struct store *volumes_store(struct volumes *volumes)
+{
+    (void)volumes;
+    return NULL;
+}
+
+struct catalog *volumes_catalog(struct volumes *volumes)
+{
+    (void)volumes;
+    return NULL;
+}
+
+int store_fd(const struct store *store)
+{
+    static int fd = -1;
+
+    (void)store;
+    if (fd < 0)
+        fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd;
+}
+
+const char *store_path(const struct store *store)
+{
+    (void)store;
+    return "/var/lib/volumefs";
+}
+
+int store_open_data(struct store *store, const char *id)
+{
+    (void)store;
+    (void)id;
+    return fake_volumes.data_missing ? -ENOENT : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}

@@ -1,0 +1,25 @@
+/*
+ * The use cases of fs/volume.h, faked: each notes how it was called and answers
+ * what the test set. Linked instead of the real ones.
+ */
+#pragma once
+
+#include "fs/volume.h"
+
+#include <pthread.h>
+
+struct fake_volumes {
+    pthread_mutex_t mutex;
+    char call[512]; /* the last: "create web local ro k=v" */
+    int result;     /* answered with `text` by every use case */
+    const char *text;
+    bool existed;
+    bool data_missing;
+    unsigned delay_ms; /* each call takes so long */
+    unsigned inside;   /* calls at this moment, and the most there were */
+    unsigned most_inside;
+};
+
+extern struct fake_volumes fake_volumes;
+
+void fake_volumes_reset(void);

@@ -1,0 +1,829 @@
+/*
+ * The control API through a real socket, over faked use cases: routes, errors,
+ * bounds, and clients that misbehave.
+ */
+#include "fs/api/api.h"
+#include "fs/api/http.h"
+#include "fs/api/socket.h"
+#include "tests/unit/cmocka_all.h"
+#include "tests/unit/fake_catalog.h"
+#include "tests/unit/fake_volumes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static char directory[] = "/tmp/volumefs-api-XXXXXX";
+static char socket_path[64];
+static struct api *api;
+
+/* ---- a client ------------------------------------------------------------- */
+
+static int client_connect(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Sends as much as is taken; an early answer may end it. */
+static void client_send(int fd, const char *data, size_t size)
+{
+    while (size) {
+        ssize_t n = send(fd, data, size, MSG_NOSIGNAL);
+
+        if (n <= 0)
+            return;
+        data += n;
+        size -= (size_t)n;
+    }
+}
+
+/* Reads to the end, for ten seconds at most. Returns the status, 0 for no answer. */
+static int client_receive(int fd, char *answer, size_t size)
+{
+    size_t used = 0;
+    int status = 0;
+
+    for (;;) {
+        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+        ssize_t n;
+
+        if (used + 1 >= size || poll(&poll_fd, 1, 10000) <= 0)
+            break;
+        n = recv(fd, answer + used, size - 1 - used, 0);
+        if (n <= 0)
+            break;
+        used += (size_t)n;
+    }
+    answer[used] = 0;
+    close(fd);
+    return sscanf(answer, "HTTP/1.1 %d", &status) == 1 ? status : 0;
+}
+
+static char answer_text[256 << 10];
+
+/* One request on a connection of its own. `headers` end in \r\n each. */
+static int ask_with(const char *method, const char *path, const char *headers, const char *body)
+{
+    char head[8192];
+    int fd = client_connect(socket_path);
+    int length =
+        snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s", method,
+                 path, headers);
+
+    assert_true(fd >= 0);
+    if (body)
+        length += snprintf(head + length, sizeof(head) - (size_t)length, "Content-Length: %zu\r\n",
+                           strlen(body));
+    length += snprintf(head + length, sizeof(head) - (size_t)length, "\r\n");
+    client_send(fd, head, (size_t)length);
+    if (body)
+        client_send(fd, body, strlen(body));
+    return client_receive(fd, answer_text, sizeof(answer_text));
+}
+
+static int ask(const char *method, const char *path, const char *body)
+{
+    return ask_with(method, path, body ? "Content-Type: application/json\r\n" : "", body);
+}
+
+static const char *answer_body(void)
+{
+    const char *body = strstr(answer_text, "\r\n\r\n");
+
+    return body ? body + 4 : "";
+}
+
+static void check_says(const char *text)
+{
+    if (!strstr(answer_text, text))
+        fail_msg("no '%s' in: %s", text, answer_text);
+}
+
+/* ---- every route ---------------------------------------------------------- */
+
+static const struct {
+    const char *method, *path, *body;
+    int status;
+    const char *call; /* how the use case was called; NULL: not looked at */
+    const char *says;
+} asks[] = {
+    {"GET", "/_ping", NULL, 200, NULL, "OK"},
+    {"GET", "/volumefs/status", NULL, 200, NULL, "\"Version\":\"9.9\""},
+    {"GET", "/volumefs/volumes", NULL, 200, "each all", "{\"Volumes\":[{\"Name\":\"db\""},
+    {"GET", "/volumefs/volumes", NULL, 200, "each all", "\"Warnings\":null"},
+    {"GET", "/volumefs/volumes?filters=%7B%22name%22%3A%5B%22web%22%5D%7D", NULL, 200,
+     "each filtered", "{\"Volumes\":[{\"Name\":\"web\""},
+    {"GET", "/volumefs/volumes?filters=", NULL, 400, "", "request has no body"},
+    {"GET", "/volumefs/volumes?filters=%7B%22x%22%3A%5B%22web%22%5D%7D", NULL, 400, "",
+     "invalid filter 'x'"},
+    {"GET", "/volumefs/volumes?filters=%zz", NULL, 400, "", "percent-encoded"},
+    {"GET", "/volumefs/volumes?filters=%00", NULL, 400, "", "percent-encoded"},
+    {"GET", "/volumefs/volumes?filter=x", NULL, 400, "", "unknown parameter 'filter'"},
+    {"GET", "/volumefs/volumes?filters=%7B%7D&filters=%7B%7D", NULL, 400, "", "given twice"},
+    {"POST", "/volumefs/volumes", "{\"Name\":\"web\",\"Labels\":{\"a\":\"b\"},\"ReadOnly\":true}",
+     201, "create web - ro l:a=b", "\"Name\":\"web\""},
+    {"POST", "/volumefs/volumes", "{}", 201, "create - - rw", "\"Name\":\"made\""},
+    {"POST", "/volumefs/volumes", "{\"Nmae\":\"web\"}", 400, "", "unknown key 'Nmae'"},
+    {"POST", "/volumefs/volumes", "{\"Name\":", 400, "", "invalid JSON"},
+    {"POST", "/volumefs/volumes", NULL, 400, "", "no body"},
+    {"GET", "/volumefs/volumes/web", NULL, 200, "get web", "\"UsageData\":{\"Size\":8192"},
+    {"GET", "/volumefs/volumes/web", NULL, 200, "get web", "\"Refs\":[{\"Container\":\"app\""},
+    {"GET", "/volumefs/volumes/w%65b", NULL, 200, "get web", ""},
+    {"GET", "/volumefs/volumes/a%2Fb", NULL, 200, "get a/b", ""}, /* a name; refused as such */
+    {"GET", "/volumefs/volumes/..%2f..%2fetc", NULL, 200, "get ../../etc", ""},
+    {"GET", "/volumefs/volumes/a+b", NULL, 200, "get a+b", ""},
+    {"GET", "/volumefs/volumes/%c3%bc", NULL, 200, "get \xc3\xbc", ""},
+    {"GET", "/volumefs/volumes/a%00b", NULL, 400, "", "percent-encoded"},
+    {"GET", "/volumefs/volumes/a%2", NULL, 400, "", "percent-encoded"},
+    {"GET", "/volumefs/volumes/a%gg", NULL, 400, "", "percent-encoded"},
+    {"GET", "/volumefs/volumes/", NULL, 404, "", "page not found"},
+    {"GET", "/volumefs/volumes//refs", NULL, 404, "", "page not found"},
+    {"PATCH", "/volumefs/volumes/web", "{\"ReadOnly\":true}", 200, "get web", "\"Name\":\"web\""},
+    {"PATCH", "/volumefs/volumes/web", "{\"Name\":\"new\"}", 200, "get new", "\"Name\":\"new\""},
+    {"PATCH", "/volumefs/volumes/web", "{}", 400, "", "nothing to change"},
+    {"DELETE", "/volumefs/volumes/web", NULL, 204, "remove web 0 0", ""},
+    {"DELETE", "/volumefs/volumes/web?force=1", NULL, 204, "remove web 2 0", ""},
+    {"DELETE", "/volumefs/volumes/web?force=true", NULL, 204, "remove web 2 0", ""},
+    {"DELETE", "/volumefs/volumes/web?force=0", NULL, 204, "remove web 0 0", ""},
+    {"DELETE", "/volumefs/volumes/web?force=maybe", NULL, 400, "", "'force' must be"},
+    {"DELETE", "/volumefs/volumes/prune", NULL, 204, "remove prune 0 0", ""},
+    {"POST", "/volumefs/volumes/prune", "{\"All\":true}", 200, "prune 1 0",
+     "{\"VolumesDeleted\":[{\"Name\":\"old\",\"Size\":5},{\"Name\":\"older\",\"Size\":7}],"
+     "\"SpaceReclaimed\":12}"},
+    {"POST", "/volumefs/volumes/prune", "{\"DryRun\":true,\"Filters\":{\"name\":[\"zzz\"]}}", 200,
+     "prune 0 1", "{\"VolumesDeleted\":[{\"Name\":\"older\",\"Size\":7}],\"SpaceReclaimed\":7}"},
+    {"GET", "/volumefs/volumes/web/refs", NULL, 200, NULL,
+     "\"Mode\":\"ro\",\"Label\":\"none\",\"Running\":false,\"Sources\":[\"recorded\",\"live\"],"
+     "\"Pid\":42}],\"RefCount\":1}"},
+    {"GET", "/volumefs/df", NULL, 200, NULL,
+     "{\"Volumes\":[{\"Name\":\"web\",\"Size\":8192,\"Inodes\":2,\"SizeLimit\":4096,"
+     "\"RefCount\":3}],\"Store\":{\"Path\":\"/var/lib/volumefs\",\"Size\":"},
+    {"POST", "/volumefs/containers/app/attachments", "{\"Volumes\":[\"web:/data\"]}", 201,
+     "attach app 1 web:/data",
+     "{\"Id\":\"c1\",\"Name\":\"app\",\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"web\","
+     "\"Source\":\"/mnt/volumes/web\",\"Destination\":\"/data\",\"Driver\":\"local\","
+     "\"Mode\":\"ro\",\"RW\":false,\"Propagation\":\"\"},{\"Type\":\"bind\",\"Name\":\"\","
+     "\"Source\":\"/srv\",\"Destination\":\"/host\""},
+    {"POST", "/volumefs/containers/..%2f/attachments", "{\"Volumes\":[\"web:/data\"]}", 400, "",
+     "name-invalid"},
+    {"POST", "/volumefs/containers/app/attachments", "{\"Volumes\":[\"bad\"]}", 400, "",
+     "spec-invalid"},
+    {"DELETE", "/volumefs/containers/app/attachments", NULL, 204, "detach app -", ""},
+    {"DELETE", "/volumefs/containers/app/attachments?destination=%2Fx%20y", NULL, 204,
+     "detach app /x y", ""},
+    {"DELETE", "/volumefs/containers/app/attachments?destination=x", NULL, 400, "",
+     "absolute path"},
+    {"GET", "/volumefs/doctor", NULL, 200, NULL, "{\"Problems\":["},
+    {"GET", "/", NULL, 404, "", "{\"message\":\"page not found\",\"code\":\"not-found\"}"},
+    {"GET", "/volumefs", NULL, 404, "", "page not found"},
+    {"GET", "/volumefs/volumes/web/refs/", NULL, 404, "", "page not found"},
+    {"PUT", "/volumefs/volumes", NULL, 405, "", "Allow: GET, HEAD, POST"},
+    {"POST", "/volumefs/df", "{}", 405, "", "Allow: GET, HEAD\r\n"},
+    {"BREW", "/volumefs/volumes/web", NULL, 405, "", "Allow: GET, HEAD, PATCH, DELETE"},
+};
+
+static void test_every_route(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
+        int status;
+
+        fake_volumes.call[0] = 0;
+        status = ask(asks[i].method, asks[i].path, asks[i].body);
+        if (status != asks[i].status || !strstr(answer_text, asks[i].says))
+            fail_msg("%s %s: %s", asks[i].method, asks[i].path, answer_text);
+        if (asks[i].call && strcmp(asks[i].call, fake_volumes.call) != 0)
+            fail_msg("%s %s: called '%s'", asks[i].method, asks[i].path, fake_volumes.call);
+    }
+}
+
+static void test_headers_of_an_answer(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("GET", "/volumefs/volumes/web", NULL), 200);
+    check_says("Content-Type: application/json\r\n");
+    assert_int_equal(ask("GET", "/none", NULL), 404);
+    check_says("Content-Type: application/json\r\n");
+    assert_int_equal(ask("GET", "/_ping", NULL), 200);
+    check_says("Content-Type: text/plain");
+    assert_string_equal(answer_body(), "OK");
+}
+
+static void test_existing_volume_is_200(void **state)
+{
+    (void)state;
+    fake_volumes.existed = true;
+    assert_int_equal(ask("POST", "/volumefs/volumes", "{\"Name\":\"web\"}"), 200);
+}
+
+static const struct {
+    int code, status;
+    const char *name;
+} codes[] = {
+    {ERROR_NAME_INVALID, 400, "name-invalid"},
+    {ERROR_SPEC_INVALID, 400, "spec-invalid"},
+    {ERROR_OPTION_INVALID, 400, "option-invalid"},
+    {ERROR_REQUEST_INVALID, 400, "request-invalid"},
+    {ERROR_DENIED, 403, "denied"},
+    {ERROR_NOT_FOUND, 404, "not-found"},
+    {ERROR_DRIVER_UNKNOWN, 404, "driver-unknown"},
+    {ERROR_EXISTS, 409, "exists"},
+    {ERROR_IN_USE, 409, "in-use"},
+    {ERROR_NOT_EMPTY, 409, "not-empty"},
+    {ERROR_READ_ONLY, 409, "read-only"},
+    {ERROR_UNAVAILABLE, 503, "unavailable"},
+    {ERROR_NO_SPACE, 507, "no-space"},
+    {ERROR_LIMIT, 500, "limit"},
+    {ERROR_CORRUPT, 500, "corrupt"},
+    {ERROR_NEWER, 500, "newer"},
+    {ERROR_LOCKED, 500, "locked"},
+    {ERROR_UNUSABLE_STORE, 500, "unusable-store"},
+    {-EIO, 500, "system"},
+    {-ENOSPC, 507, "system"},
+};
+
+static void test_every_code_has_its_status(void **state)
+{
+    (void)state;
+    assert_int_equal(sizeof(codes) / sizeof(codes[0]), ERROR_CODE_COUNT - 1 + 2);
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        char expected[128];
+
+        fake_volumes.result = codes[i].code;
+        fake_volumes.text = "volume web: no";
+        snprintf(expected, sizeof(expected), "{\"message\":\"volume web: no\",\"code\":\"%s\"}",
+                 codes[i].name);
+        assert_int_equal(ask("DELETE", "/volumefs/volumes/web", NULL), codes[i].status);
+        assert_string_equal(answer_body(), expected);
+    }
+    fake_volumes.result = -EIO;
+    fake_volumes.text = NULL;
+    assert_int_equal(ask("GET", "/volumefs/volumes", NULL), 500);
+    check_says("Input/output error");
+}
+
+static void test_failed_change_is_undone(void **state)
+{
+    (void)state;
+    fake_volumes.result = ERROR_IN_USE;
+    assert_int_equal(ask("PATCH", "/volumefs/volumes/web", "{\"Name\":\"new\",\"ReadOnly\":true}"),
+                     409);
+    assert_string_equal(fake_volumes.call, "rename web new 0");
+}
+
+static void test_head(void **state)
+{
+    char length[64];
+
+    (void)state;
+    assert_int_equal(ask("GET", "/volumefs/volumes/web", NULL), 200);
+    snprintf(length, sizeof(length), "Content-Length: %zu\r\n", strlen(answer_body()));
+    assert_int_equal(ask("HEAD", "/volumefs/volumes/web", NULL), 200);
+    check_says(length);
+    assert_string_equal(answer_body(), "");
+    assert_int_equal(ask("HEAD", "/_ping", NULL), 200);
+    assert_int_equal(ask("HEAD", "/none", NULL), 404);
+    assert_string_equal(answer_body(), "");
+}
+
+static void test_doctor_names_problems(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("GET", "/volumefs/doctor", NULL), 200);
+    assert_null(strstr(answer_text, "catalog"));
+    fake_catalog.check = ERROR_CORRUPT;
+    fake_volumes.data_missing = true;
+    assert_int_equal(ask("GET", "/volumefs/doctor", NULL), 200);
+    check_says(
+        "{\"Subject\":\"catalog\",\"Text\":\"page 7 is damaged\",\"Next\":\"stop the daemon");
+    check_says("{\"Subject\":\"web\",\"Text\":\"its data /var/lib/volumefs/volumes/");
+}
+
+/* ---- bodies --------------------------------------------------------------- */
+
+static void test_content_type(void **state)
+{
+    static const char path[] = "/volumefs/volumes";
+
+    (void)state;
+    assert_int_equal(ask_with("POST", path, "Content-Type: text/plain\r\n", "{}"), 415);
+    check_says("unsupported Content-Type header (text/plain): must be 'application/json'");
+    assert_int_equal(ask_with("POST", path, "", "{}"), 415);
+    assert_int_equal(ask_with("POST", path, "Content-Type: application/jsonx\r\n", "{}"), 415);
+    assert_string_equal(fake_volumes.call, "");
+    assert_int_equal(
+        ask_with("POST", path, "Content-Type: Application/JSON; charset=utf-8\r\n", "{}"), 201);
+}
+
+static char *big_body(size_t size)
+{
+    char *body = malloc(size + 1);
+
+    memset(body, ' ', size);
+    memcpy(body, "{}", 2);
+    body[size] = 0;
+    return body;
+}
+
+static void test_large_bodies(void **state)
+{
+    static const char json[] = "Content-Type: application/json\r\n";
+    char *fits = big_body(1 << 20);
+    char *more = big_body((1 << 20) + 1);
+    char *huge = big_body(9 << 20);
+
+    (void)state;
+    assert_int_equal(ask("POST", "/volumefs/volumes", fits), 201);
+    assert_int_equal(ask("POST", "/volumefs/volumes", more), 413);
+    check_says("1048576 bytes");
+    assert_int_equal(ask("POST", "/volumefs/volumes", huge), 413);
+    assert_int_equal(ask_with("POST", "/volumefs/volumes",
+                              "Content-Type: application/json\r\nExpect: 100-continue\r\n"
+                              "Content-Length: 99999999\r\n",
+                              NULL),
+                     413);
+    assert_int_equal(ask_with("POST", "/none", json, more), 404);
+    free(fits);
+    free(more);
+    free(huge);
+}
+
+/* A chunked body of `count` chunks of 4 KiB of spaces around "{}". */
+static int ask_chunked(size_t count)
+{
+    static const char head[] = "POST /volumefs/volumes HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                               "Content-Type: application/json\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n";
+    char chunk[4096 + 16];
+    int fd = client_connect(socket_path);
+    int length = sprintf(chunk, "1000\r\n");
+
+    memset(chunk + length, ' ', 4096);
+    memcpy(chunk + length + 4096, "\r\n", 2);
+    client_send(fd, head, sizeof(head) - 1);
+    for (size_t i = 0; i < count; i++)
+        client_send(fd, chunk, (size_t)length + 4096 + 2);
+    client_send(fd, "0\r\n\r\n", 5);
+    return client_receive(fd, answer_text, sizeof(answer_text));
+}
+
+static void test_chunked_bodies(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_chunked(0), 201);
+    assert_int_equal(ask_chunked(10), 201);
+    assert_int_equal(ask_chunked(300), 413);
+    assert_int_equal(ask_chunked(4000), 0); /* more than is ever read: cut */
+}
+
+static void test_garbage(void **state)
+{
+    static const char *const texts[] = {
+        "\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "POST /volumefs/volumes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        "Content-Length: -5\r\n\r\n{}",
+        "POST /volumefs/volumes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+        "\x16\x03\x01\x02\x00\x01",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        int fd = client_connect(socket_path);
+        int status;
+
+        client_send(fd, texts[i], strlen(texts[i]));
+        shutdown(fd, SHUT_WR);
+        status = client_receive(fd, answer_text, sizeof(answer_text));
+        if (status != 0 && status < 400)
+            fail_msg("'%s' was answered: %s", texts[i], answer_text);
+    }
+    assert_string_equal(fake_volumes.call, "");
+    assert_int_equal(ask("GET", "/_ping", NULL), 200);
+}
+
+static void test_large_headers(void **state)
+{
+    char *path = malloc(200 << 10);
+    char *text = malloc(220 << 10);
+    int fd = client_connect(socket_path);
+    int status;
+
+    (void)state;
+    memset(path, 'a', 200 << 10);
+    path[(200 << 10) - 1] = 0;
+    client_send(fd, text, (size_t)sprintf(text, "GET /%s HTTP/1.1\r\nHost: x\r\n\r\n", path));
+    status = client_receive(fd, answer_text, sizeof(answer_text));
+    assert_true(status == 0 || status == 414 || status == 431);
+    free(path);
+    path = malloc(4096);
+    memset(path, 'a', 4096);
+    memcpy(path, "/volumefs/volumes/", 18);
+    path[2000] = 0;
+    assert_int_equal(ask("GET", path, NULL), 400); /* one component, longer than any name */
+    free(path);
+    free(text);
+}
+
+static void test_keep_alive(void **state)
+{
+    static const char two[] = "GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n"
+                              "GET /volumefs/volumes/a HTTP/1.1\r\nHost: x\r\n"
+                              "Connection: close\r\n\r\n";
+    int fd = client_connect(socket_path);
+
+    (void)state;
+    client_send(fd, two, sizeof(two) - 1);
+    assert_int_equal(client_receive(fd, answer_text, sizeof(answer_text)), 200);
+    check_says("OK");
+    check_says("\"Name\":\"a\"");
+}
+
+/* ---- many and slow -------------------------------------------------------- */
+
+static void *ask_thread(void *context)
+{
+    int fd = client_connect(socket_path);
+    char text[4096];
+    static const char head[] =
+        "GET /volumefs/volumes/web HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+    client_send(fd, head, sizeof(head) - 1);
+    *(int *)context = client_receive(fd, text, sizeof(text));
+    return NULL;
+}
+
+static void test_requests_run_side_by_side(void **state)
+{
+    enum { THREADS = 100 }; /* more than handlers at a time */
+    pthread_t threads[THREADS];
+    int statuses[THREADS] = {0};
+
+    (void)state;
+    fake_volumes.delay_ms = 50;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_thread, &statuses[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(statuses[i], 200);
+    assert_true(fake_volumes.most_inside > 1);
+    assert_true(fake_volumes.most_inside <= 32);
+}
+
+/* A service of our own, with short times. */
+static int handle_nothing(const struct request *request, struct response *response, struct error *e)
+{
+    (void)e;
+    response->body = strndup(request->body, request->body_length);
+    return response->body ? 0 : -ENOMEM;
+}
+
+static int status_of(int code)
+{
+    return code ? 418 : 200;
+}
+
+static char *body_of(int code, const char *text)
+{
+    (void)code;
+    return strdup(text);
+}
+
+static const struct route small_routes[] = {{HTTP_POST, "/Echo", handle_nothing, {NULL}}};
+static const struct http_service small_service = {.routes = small_routes,
+                                                  .route_count = 1,
+                                                  .any_body = true,
+                                                  .error_status = status_of,
+                                                  .error_body = body_of};
+
+static int ask_echo(const char *path)
+{
+    static const char echo[] = "POST /Echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                               "Content-Length: 5\r\n\r\nhello";
+    int fd = client_connect(path);
+
+    client_send(fd, echo, sizeof(echo) - 1);
+    return client_receive(fd, answer_text, sizeof(answer_text));
+}
+
+static void test_second_service_and_slow_clients(void **state)
+{
+    static const char head[] = "POST /Echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel";
+    enum { SLOW = 4 };
+    char path[80];
+    struct http_server *server;
+    struct http_config config = {.service = &small_service, .timeout = 1, .connections = SLOW + 1};
+    struct error e = {0};
+    time_t start = time(NULL);
+    int slow[SLOW];
+    int status;
+    int extra;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/second.sock", directory);
+    config.socket_path = path;
+    assert_int_equal(http_server_start(&server, &config, &e), 0);
+    for (int i = 0; i < SLOW; i++) { /* half a request, then nothing */
+        slow[i] = client_connect(path);
+        client_send(slow[i], head, i % 2 ? 10 : sizeof(head) - 1);
+    }
+    assert_int_equal(ask_echo(path), 200);
+    assert_string_equal(answer_body(), "hello");
+    extra = client_connect(path);
+    usleep(100000);
+    status = ask_echo(path); /* no place is left: closed, or served when one is free */
+    assert_true(status == 0 || (status == 200 && time(NULL) > start));
+    close(extra);
+    for (int i = 0; i < SLOW; i++) {
+        status = client_receive(slow[i], answer_text, sizeof(answer_text));
+        assert_true(status == 0 || status == 408);
+    }
+    assert_int_equal(ask_echo(path), 200);
+    assert_true(time(NULL) - start < 8);
+    http_server_stop(server);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+/* Drips a byte at a time, never silent for long: the time for a body ends it. */
+static void test_dripping_client_is_cut(void **state)
+{
+    static const char head[] = "POST /Echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n";
+    char path[80];
+    struct http_server *server;
+    struct http_config config = {.service = &small_service, .timeout = 1, .socket_path = path};
+    bool cut = false;
+    int fd;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/third.sock", directory);
+    assert_int_equal(http_server_start(&server, &config, NULL), 0);
+    fd = client_connect(path);
+    client_send(fd, head, sizeof(head) - 1);
+    for (int i = 0; i < 30 && !cut; i++) {
+        cut = send(fd, "x", 1, MSG_NOSIGNAL) != 1;
+        usleep(200000);
+    }
+    close(fd);
+    http_server_stop(server);
+    assert_true(cut);
+}
+
+/* ---- start, stop, who may ------------------------------------------------- */
+
+static void fill_status(void *context, struct daemon_status *out)
+{
+    (void)context;
+    *out = (struct daemon_status){.version = "9.9"};
+}
+
+static struct api_config config_of(const char *path)
+{
+    return (struct api_config){
+        .socket_path = path, .group = "volumefs-no-such-group", .status = fill_status};
+}
+
+static void test_socket_is_restricted(void **state)
+{
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(lstat(socket_path, &st), 0);
+    assert_true(S_ISSOCK(st.st_mode));
+    assert_int_equal(st.st_mode & 07777, 0660);
+    assert_int_equal(st.st_gid, getegid());
+    assert_int_equal(stat(directory, &st), 0);
+}
+
+static void test_live_socket_is_not_taken(void **state)
+{
+    struct api_config config = config_of(socket_path);
+    struct error e = {0};
+    struct api *second;
+
+    (void)state;
+    assert_int_equal(api_start(&second, &config, &e), ERROR_LOCKED);
+    assert_null(second);
+    assert_non_null(strstr(e.text, socket_path));
+    assert_int_equal(ask("GET", "/_ping", NULL), 200);
+}
+
+static void test_stale_socket_is_replaced(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char path[80];
+    struct api_config config = config_of(path);
+    struct api *second;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/stale.sock", directory);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    close(fd); /* nobody listens any more */
+    assert_int_equal(api_start(&second, &config, NULL), 0);
+    api_stop(second);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static void test_other_files_are_kept(void **state)
+{
+    char path[80];
+    char longer[200];
+    struct api_config config = config_of(path);
+    struct error e = {0};
+    struct api *second;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/file", directory);
+    close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    assert_int_equal(api_start(&second, &config, &e), ERROR_EXISTS);
+    assert_int_equal(unlink(path), 0);
+    memset(longer, 'x', sizeof(longer));
+    longer[0] = '/';
+    longer[sizeof(longer) - 1] = 0;
+    config.socket_path = longer;
+    assert_int_equal(api_start(&second, &config, &e), ERROR_OPTION_INVALID);
+    config.socket_path = "relative.sock";
+    assert_int_equal(api_start(&second, &config, &e), ERROR_OPTION_INVALID);
+    config.socket_path = "/nonexistent/directory/x.sock";
+    assert_int_equal(api_start(&second, &config, &e), -ENOENT);
+}
+
+static void test_parent_is_made(void **state)
+{
+    char path[96];
+    struct api_config config = config_of(path);
+    struct api *second;
+    struct stat st;
+    char *slash;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/run/x.sock", directory);
+    assert_int_equal(api_start(&second, &config, NULL), 0);
+    api_stop(second);
+    slash = strrchr(path, '/');
+    *slash = 0;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0755);
+    assert_int_equal(rmdir(path), 0);
+}
+
+static void test_stop_leaves_a_successor_alone(void **state)
+{
+    char path[80];
+    struct api_config config = config_of(path);
+    struct api *first;
+    struct api *second;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/successor.sock", directory);
+    assert_int_equal(api_start(&first, &config, NULL), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(api_start(&second, &config, NULL), 0);
+    api_stop(first);
+    assert_int_equal(access(path, F_OK), 0);
+    api_stop(second);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static void test_stop_finishes_what_runs(void **state)
+{
+    char path[80];
+    char original[sizeof(socket_path)];
+    struct api_config config = config_of(path);
+    struct api *second;
+    pthread_t thread;
+    int status = 0;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/finish.sock", directory);
+    assert_int_equal(api_start(&second, &config, NULL), 0);
+    fake_volumes.delay_ms = 500;
+    memcpy(original, socket_path, sizeof(original));
+    memcpy(socket_path, path, strlen(path) + 1);
+    assert_int_equal(pthread_create(&thread, NULL, ask_thread, &status), 0);
+    while (!fake_volumes.most_inside)
+        usleep(1000);
+    api_stop(second);
+    pthread_join(thread, NULL);
+    memcpy(socket_path, original, sizeof(original));
+    assert_int_equal(status, 200);
+}
+
+/* As another user, with the given group as its only one: 200 or the refusal. */
+static int ask_as(uid_t uid, gid_t primary, gid_t supplementary)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (setgroups(1, &supplementary) != 0 || setgid(primary) != 0 || setuid(uid) != 0)
+            _exit(1);
+        status = ask("GET", "/_ping", NULL);
+        _exit(status == 200 ? 20 : status == 403 ? 43 : 1);
+    }
+    waitpid(pid, &status, 0);
+    return WEXITSTATUS(status);
+}
+
+static void test_only_the_group_may_ask(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("# skip: needs root to be somebody else\n");
+        skip();
+    }
+    assert_int_equal(chmod(directory, 0755), 0);
+    assert_int_equal(chmod(socket_path, 0666), 0); /* as if somebody had opened it */
+    assert_int_equal(ask_as(65534, 65534, 65534), 43);
+    assert_int_equal(ask_as(65534, getegid(), 65534), 20);
+    assert_int_equal(ask_as(65534, 65534, getegid()), 20);
+    assert_int_equal(chmod(socket_path, 0660), 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_volumes_reset();
+    fake_catalog_reset();
+    fake_catalog.volumes[0].id = "v1";
+    fake_catalog.volumes[0].name = "web";
+    strcpy(fake_catalog.containers[0].id, "c1");
+    strcpy(fake_catalog.containers[0].name, "app");
+    fake_catalog.attachments[0] = (struct fake_attachment){
+        .container = "c1", .volume = "v1", .destination = "/data", .readonly = true};
+    fake_catalog.attachments[1] = (struct fake_attachment){
+        .container = "c1", .volume = "", .source = "/srv", .destination = "/host"};
+    return 0;
+}
+
+static int group_setup(void **state)
+{
+    struct api_config config = config_of(socket_path);
+
+    (void)state;
+    if (!mkdtemp(directory))
+        return -1;
+    snprintf(socket_path, sizeof(socket_path), "%s/api.sock", directory);
+    return api_start(&api, &config, NULL);
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    api = api_stop(api);
+    return rmdir(directory); /* also tells of a socket left behind */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_every_route, setup),
+        cmocka_unit_test_setup(test_headers_of_an_answer, setup),
+        cmocka_unit_test_setup(test_existing_volume_is_200, setup),
+        cmocka_unit_test_setup(test_every_code_has_its_status, setup),
+        cmocka_unit_test_setup(test_failed_change_is_undone, setup),
+        cmocka_unit_test_setup(test_head, setup),
+        cmocka_unit_test_setup(test_doctor_names_problems, setup),
+        cmocka_unit_test_setup(test_content_type, setup),
+        cmocka_unit_test_setup(test_large_bodies, setup),
+        cmocka_unit_test_setup(test_chunked_bodies, setup),
+        cmocka_unit_test_setup(test_garbage, setup),
+        cmocka_unit_test_setup(test_large_headers, setup),
+        cmocka_unit_test_setup(test_keep_alive, setup),
+        cmocka_unit_test_setup(test_requests_run_side_by_side, setup),
+        cmocka_unit_test_setup(test_second_service_and_slow_clients, setup),
+        cmocka_unit_test_setup(test_dripping_client_is_cut, setup),
+        cmocka_unit_test_setup(test_socket_is_restricted, setup),
+        cmocka_unit_test_setup(test_live_socket_is_not_taken, setup),
+        cmocka_unit_test_setup(test_stale_socket_is_replaced, setup),
+        cmocka_unit_test_setup(test_other_files_are_kept, setup),
+        cmocka_unit_test_setup(test_parent_is_made, setup),
+        cmocka_unit_test_setup(test_stop_leaves_a_successor_alone, setup),
+        cmocka_unit_test_setup(test_stop_finishes_what_runs, setup),
+        cmocka_unit_test_setup(test_only_the_group_may_ask, setup),
+    };
+
+    return cmocka_run_group_tests_name("routes", tests, group_setup, group_teardown);
+}
