@@ -160,8 +160,10 @@ int backing_truncate(int fd, bool real, off_t size)
 {
     char path[PROC_NAME_SIZE];
 
-    if (real)
-        return result(ftruncate(fd, size));
+    if (real && ftruncate(fd, size) == 0)
+        return 0;
+    if (real && errno != EINVAL && errno != EBADF) /* those: it reads only */
+        return -errno;
     proc_path(fd, path);
     return result(truncate(path, size));
 }

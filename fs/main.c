@@ -184,7 +184,7 @@ static int start(struct daemon *daemon, struct error *e)
         .mount_options = daemon->options.mount_options,
         .privileged = daemon->privileged,
         .allow_passthrough = !daemon->options.no_passthrough,
-        .threads = daemon->options.threads,
+        .workers = {daemon->options.threads, daemon->options.spin_us},
     };
     struct api_config api = {
         .socket_path = daemon->options.socket,

@@ -128,8 +128,7 @@ static bool handle_of_fd(struct node_table *table, int fd, struct node_handle *o
 
 static void node_close(struct node *node)
 {
-    int fds[] = {pin_fd(atomic_load(&node->pinned)), atomic_load(&node->data_fd),
-                 atomic_load(&node->list_fd)};
+    int fds[] = {pin_fd(atomic_load(&node->pinned)), atomic_load(&node->list_fd)};
 
     for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
         close_p(&fds[i]);
@@ -223,7 +222,6 @@ static struct node *shard_add(struct node_table *table, struct shard *shard, uin
     node->generation += node->generation == UINT32_MAX ? 2 : 1;
     node->lookups = 0;
     node->handle = (struct node_handle){0};
-    atomic_store(&node->data_fd, -1);
     atomic_store(&node->list_fd, -1);
     atomic_store(&node->backing_id, NODE_BACKING_UNKNOWN);
     atomic_store(&node->opens, 0);
@@ -311,7 +309,7 @@ static void table_sweep(struct node_table *table)
             continue;
         node_give_up_fd(table, &table->slots[index]);
         node_forget(table, id, 1, &remains);
-        if (remains.fd >= 0 || remains.data_fd >= 0 || remains.list_fd >= 0)
+        if (remains.fd >= 0 || remains.list_fd >= 0)
             table->handles.release(table->handles.context, &remains);
     }
 }
@@ -411,7 +409,7 @@ void node_forget(struct node_table *table, uint64_t id, uint64_t count,
     struct node *node = node_get(table, id);
     struct shard *shard;
 
-    *remains = (struct node_remains){-1, -1, -1, 0};
+    *remains = (struct node_remains){-1, -1, 0};
     if (!node)
         return;
     shard = &table->shards[(uint32_t)id % SHARDS];
@@ -421,7 +419,6 @@ void node_forget(struct node_table *table, uint64_t id, uint64_t count,
     if (node->lookups == 0) {
         shard_unlink(table, shard, node);
         remains->fd = pin_fd(atomic_exchange(&node->pinned, 0));
-        remains->data_fd = atomic_exchange(&node->data_fd, -1);
         remains->list_fd = atomic_exchange(&node->list_fd, -1);
         remains->backing_id = atomic_exchange(&node->backing_id, NODE_BACKING_UNKNOWN);
         node->generation += node->generation == UINT32_MAX ? 2 : 1;
@@ -472,6 +469,11 @@ int node_acquire_fd(struct node_table *table, struct node *node)
 bool node_fd_is_real(struct node *node)
 {
     return atomic_load(&node->pinned) & PIN_REAL;
+}
+
+void node_set_fd_real(struct node *node)
+{
+    atomic_fetch_or(&node->pinned, PIN_REAL);
 }
 
 void node_release_fd(struct node *node)

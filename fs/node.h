@@ -58,7 +58,6 @@ struct node {
     uint64_t lookups;            /* (lock) what the kernel counts */
     uint32_t flags;              /* node_flag */
     _Atomic uint64_t pinned;     /* descriptor and its pins, see node.c */
-    _Atomic int data_fd;         /* opened for reading and writing, or −1 */
     _Atomic int backing_id;      /* passthrough id > 0, or node_backing */
     _Atomic uint32_t opens;      /* files open */
     _Atomic uint32_t writers;    /* of them for writing */
@@ -71,7 +70,6 @@ struct node {
  * (≤ 0: none). */
 struct node_remains {
     int fd;
-    int data_fd;
     int list_fd;
     int backing_id;
 };
@@ -125,6 +123,9 @@ int node_acquire_fd(struct node_table *table, struct node *node);
 void node_release_fd(struct node *node);
 /* True if the descriptor (pinned by the caller) reads and writes; false: O_PATH. */
 bool node_fd_is_real(struct node *node);
+/* Says so, when the caller has put a real description in the (pinned) descriptor's place by
+ * dup3(2). */
+void node_set_fd_real(struct node *node);
 
 struct node_counts {
     uint64_t nodes;

@@ -80,10 +80,10 @@ void target_leave(struct target *target);
 int node_decide(struct session *session, const struct node *node, enum operation operation);
 
 /*
- * The node's descriptor for data and fsync: real, reading and writing if the
- * backing allows. Borrowed; closed with the node. −errno.
+ * Makes the node's pinned descriptor fit for data and fsync: real, reading and
+ * writing if the backing allows. Answers it, or −errno.
  */
-int node_data_fd(struct session *session, struct node *node, int fd);
+int node_data_fd(struct node *node, int fd);
 
 /* Turns backing attributes into the tree's (inode number). */
 void attributes_present(struct session *session, struct stat *st);

@@ -6,6 +6,7 @@
 #include "fs/backing.h"
 #include "fs/ops.h"
 #include "fs/view.h"
+#include "fs/workers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,7 @@ static int data_enter(struct target *file, fuse_req_t req, fuse_ino_t ino, enum 
 
     if (err)
         return err;
-    *data = node_data_fd(file->session, file->node, file->fd);
+    *data = node_data_fd(file->node, file->fd);
     if (*data >= 0)
         return 0;
     target_leave(file);
@@ -95,6 +96,7 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 
     (void)fi;
     if (!err) {
+        workers_expect_delay(file.session->workers);
         err = (datasync ? fdatasync(data) : fsync(data)) < 0 ? errno : 0;
         target_leave(&file);
     }
@@ -117,6 +119,7 @@ void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
         target_leave(&dir);
         err = fd < 0 ? -fd : 0;
         if (!err) {
+            workers_expect_delay(dir.session->workers);
             err = (datasync ? fdatasync(fd) : fsync(fd)) < 0 ? errno : 0;
             close(fd);
         }
@@ -132,6 +135,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 
     (void)fi;
     if (!err) {
+        workers_expect_delay(file.session->workers);
         err = fallocate(data, mode, offset, length) < 0 ? errno : 0;
         target_leave(&file);
     }
@@ -170,6 +174,7 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t in_offset, struct f
     if (!err) {
         err = data_enter(&to, req, out, OPERATION_CHANGE, &to_fd);
         if (!err) {
+            workers_expect_delay(from.session->workers);
             n = copy_file_range(from_fd, &in_offset, to_fd, &out_offset, length, (unsigned)flags);
             err = n < 0 ? errno : 0;
             target_leave(&to);

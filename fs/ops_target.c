@@ -57,26 +57,25 @@ static int data_open(int fd)
     return data;
 }
 
-int node_data_fd(struct session *session, struct node *node, int fd)
+int node_data_fd(struct node *node, int fd)
 {
-    int known = atomic_load(&node->data_fd);
-    int data;
+    int real;
 
-    (void)session;
-    if (known >= 0)
-        return known;
     if (node_fd_is_real(node))
         return fd;
     if (!(node->flags & NODE_REGULAR))
         return -EINVAL;
-    data = data_open(fd);
-    if (data < 0)
-        return data;
-    if (!atomic_compare_exchange_strong(&node->data_fd, &known, data)) {
-        close(data); /* another thread was faster */
-        return known;
+    real = data_open(fd);
+    if (real < 0)
+        return real;
+    /* in the same place: others that use the number meanwhile mean the same file */
+    if (dup3(real, fd, O_CLOEXEC) < 0) {
+        close(real);
+        return -errno;
     }
-    return data;
+    close(real);
+    node_set_fd_real(node);
+    return fd;
 }
 
 void attributes_present(struct session *session, struct stat *st)
@@ -148,8 +147,6 @@ void remains_release(struct session *session, fuse_req_t req, const struct node_
         fuse_passthrough_close(req, remains->backing_id);
     if (remains->fd >= 0)
         close(remains->fd);
-    if (remains->data_fd >= 0)
-        close(remains->data_fd);
     if (remains->list_fd >= 0)
         close(remains->list_fd);
 }

@@ -13,7 +13,7 @@
 
 const char *argp_program_version = "volumefs " VOLUMEFS_VERSION;
 
-enum { EXIT_USAGE = 2, THREADS_MAX = 64 };
+enum { EXIT_USAGE = 2, THREADS_MAX = 64, SPIN_MAX_US = 10000 };
 
 enum option_key {
     KEY_STORE = 's',
@@ -24,6 +24,7 @@ enum option_key {
     KEY_LOG_LEVEL,
     KEY_NO_PASSTHROUGH,
     KEY_THREADS,
+    KEY_SPIN,
     KEY_REBUILD,
 };
 
@@ -38,7 +39,12 @@ static const struct argp_option option_table[] = {
      "kernel's (ro, noexec, context=…)",
      0},
     {"no-passthrough", KEY_NO_PASSTHROUGH, NULL, 0, "Move data through the daemon", 0},
-    {"threads", KEY_THREADS, "N", 0, "Threads to begin with (default: by the processors)", 0},
+    {"threads", KEY_THREADS, "N", 0, "Threads that wait for requests (default: by the processors)",
+     0},
+    {"spin", KEY_SPIN, "US", 0,
+     "How long a thread looks for the next request before it sleeps, in microseconds (default 50; "
+     "0 saves power and costs latency)",
+     0},
     {"rebuild-catalog", KEY_REBUILD, NULL, 0,
      "Do not mount: write the store's catalog anew from what lies in it, then exit", 0},
     {0},
@@ -49,14 +55,15 @@ static const char doc[] =
     "volumefs returns when the tree is mounted and answers; with --foreground it stays. "
     "SIGTERM unmounts it. Manage volumes with volctl(1), or with mkdir, mv and rmdir.";
 
-static unsigned parse_threads(struct argp_state *state, const char *text)
+static int parse_number(struct argp_state *state, const char *option, const char *text, int min,
+                        int max)
 {
     char *end;
-    unsigned long n = strtoul(text, &end, 10);
+    long n = strtol(text, &end, 10);
 
-    if (*end || end == text || n < 1 || n > THREADS_MAX)
-        argp_error(state, "--threads takes a number from 1 to %d, not '%s'", THREADS_MAX, text);
-    return (unsigned)n;
+    if (*end || end == text || n < min || n > max)
+        argp_error(state, "--%s takes a number from %d to %d, not '%s'", option, min, max, text);
+    return (int)n;
 }
 
 static void parse_level(struct argp_state *state, const char *word, enum log_level *out)
@@ -165,7 +172,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         options->no_passthrough = true;
         break;
     case KEY_THREADS:
-        options->threads = parse_threads(state, arg);
+        options->threads = (unsigned)parse_number(state, "threads", arg, 1, THREADS_MAX);
+        break;
+    case KEY_SPIN:
+        options->spin_us = parse_number(state, "spin", arg, 0, SPIN_MAX_US);
         break;
     case KEY_REBUILD:
         options->rebuild = true;
@@ -220,8 +230,10 @@ void options_parse(struct options *options, int argc, char **argv)
     static const struct argp helper_parser = {
         helper_table, parse_helper, "SOURCE MOUNTPOINT", doc, NULL, NULL, NULL};
 
-    *options = (struct options){
-        .store = DEFAULT_STORE, .socket = DEFAULT_SOCKET, .log_level = LOG_LEVEL_INFO};
+    *options = (struct options){.store = DEFAULT_STORE,
+                                .socket = DEFAULT_SOCKET,
+                                .log_level = LOG_LEVEL_INFO,
+                                .spin_us = -1};
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(is_mount_helper(argv[0]) ? &helper_parser : &daemon_parser, argc, argv, 0, NULL,
                options);

@@ -22,7 +22,8 @@ struct options {
     bool foreground;
     bool no_passthrough;
     bool rebuild;
-    unsigned threads;
+    unsigned threads; /* 0: chosen */
+    int spin_us;      /* −1: chosen */
     enum log_level log_level;
 };
 

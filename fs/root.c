@@ -6,6 +6,7 @@
 
 #include "fs/caller.h"
 #include "fs/view.h"
+#include "fs/workers.h"
 
 #include <errno.h>
 #include <linux/fs.h>
@@ -67,6 +68,7 @@ int root_mkdir(struct session *session, fuse_req_t req, const char *name, mode_t
 
     if (strlen(name) > NAME_MAX_LENGTH)
         return ENAMETOOLONG;
+    workers_expect_delay(session->workers);
     r = volumes_create(session->volumes, &request, &volume, NULL, NULL);
     if (r != 0)
         return error_to_errno(r);
@@ -83,6 +85,7 @@ int root_rmdir(struct session *session, const char *name)
 
     if (strcmp(name, VIEW_DIRECTORY_NAME) == 0)
         return EPERM;
+    workers_expect_delay(session->workers);
     r = volumes_remove(session->volumes, name, REMOVE_IF_EMPTY, ORIGIN_TREE, NULL);
     if (r == 0)
         root_touch(session);
@@ -99,6 +102,7 @@ int root_rename(struct session *session, const char *name, const char *new_name,
         return EPERM;
     if (strlen(new_name) > NAME_MAX_LENGTH)
         return ENAMETOOLONG;
+    workers_expect_delay(session->workers);
     r = volumes_rename(session->volumes, name, new_name, ORIGIN_TREE, NULL);
     if (r == 0)
         root_touch(session);

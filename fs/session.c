@@ -38,10 +38,9 @@ enum {
 static const uint64_t wanted[] = {
     FUSE_CAP_ASYNC_READ,         FUSE_CAP_ATOMIC_O_TRUNC, /* one request less for each open that
                                                              truncates */
-    FUSE_CAP_DONT_MASK,        /* default ACLs take the place of the umask */
-    FUSE_CAP_AUTO_INVAL_DATA,  /* a listing is as new as its directory's mtime */
-    FUSE_CAP_READDIRPLUS,      /* names with attributes … */
-    FUSE_CAP_READDIRPLUS_AUTO, /* … when they are wanted */
+    FUSE_CAP_DONT_MASK,       /* default ACLs take the place of the umask */
+    FUSE_CAP_AUTO_INVAL_DATA, /* a listing is as new as its directory's mtime */
+    FUSE_CAP_READDIRPLUS,     /* names with attributes, kept like any others */
     FUSE_CAP_ASYNC_DIO,          FUSE_CAP_PARALLEL_DIROPS,    FUSE_CAP_POSIX_ACL,
     FUSE_CAP_HANDLE_KILLPRIV_V2, /* without it every write asks for security.capability */
     FUSE_CAP_CACHE_SYMLINKS,     FUSE_CAP_NO_OPENDIR_SUPPORT, FUSE_CAP_SETXATTR_EXT,
@@ -50,9 +49,11 @@ static const uint64_t wanted[] = {
 
 static const uint64_t unwanted[] = {
     FUSE_CAP_WRITEBACK_CACHE, /* would silently turn passthrough off */
-    FUSE_CAP_SPLICE_READ,     FUSE_CAP_SPLICE_WRITE,  FUSE_CAP_SPLICE_MOVE, /* at best equal */
-    FUSE_CAP_EXPORT_SUPPORT,  FUSE_CAP_OVER_IO_URING, FUSE_CAP_POSIX_LOCKS,
-    FUSE_CAP_FLOCK_LOCKS, /* the kernel's own are right */
+    FUSE_CAP_SPLICE_READ, FUSE_CAP_SPLICE_WRITE, FUSE_CAP_SPLICE_MOVE, /* at best equal */
+    /* with listings kept, only the first part of one would bring attributes: then a lookup a file
+     */
+    FUSE_CAP_READDIRPLUS_AUTO, FUSE_CAP_EXPORT_SUPPORT, FUSE_CAP_OVER_IO_URING,
+    FUSE_CAP_POSIX_LOCKS, FUSE_CAP_FLOCK_LOCKS, /* the kernel's own are right */
 };
 
 static void init_passthrough(struct session *session, struct fuse_conn_info *conn)
@@ -218,7 +219,7 @@ static int session_mount_self(struct session *session, const struct session_conf
     snprintf(path, sizeof(path), "/dev/fd/%d", device);
     if (fuse_session_mount(session->fuse, path) != 0)
         return error_set_errno(e, -EIO, "libfuse does not take %s", path);
-    r = workers_start(&session->workers, session->fuse, config->threads, e);
+    r = workers_start(&session->workers, session->fuse, &config->workers, e);
     if (r != 0)
         return r;
     clock_gettime(CLOCK_REALTIME, &until);
@@ -246,7 +247,7 @@ static int session_mount_helper(struct session *session, const struct session_co
                          "installed and the directory yours; or run as root",
                          session->mountpoint);
     session->by_helper = true;
-    r = workers_start(&session->workers, session->fuse, config->threads, e);
+    r = workers_start(&session->workers, session->fuse, &config->workers, e);
     if (r != 0)
         return r;
     if (stat(session->mountpoint, &st) < 0)

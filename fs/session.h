@@ -7,6 +7,7 @@
 #include "catalog/error.h"
 #include "fs/status.h"
 #include "fs/volume.h"
+#include "fs/workers.h"
 
 struct session; /* opaque */
 
@@ -16,7 +17,7 @@ struct session_config {
         mount_options; /* for the kernel, comma-separated, may be NULL: ro, context=…, nonempty … */
     bool privileged;        /* root of the first user namespace */
     bool allow_passthrough; /* false: by ordinary reads and writes, for comparison */
-    unsigned threads;       /* 0: chosen */
+    struct workers_config workers;
 };
 
 /*

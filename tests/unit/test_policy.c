@@ -1,0 +1,52 @@
+/* The rules, as a table. */
+#include "fs/policy.h"
+#include "tests/unit/cmocka_all.h"
+
+#include <errno.h>
+
+static void test_rules(void **state)
+{
+    static const struct {
+        uint32_t flags;
+        enum operation operation;
+        int err;
+    } rows[] = {
+        {0, OPERATION_LOOK, 0},
+        {0, OPERATION_READ, 0},
+        {0, OPERATION_CHANGE, 0},
+        {VOLUME_FLAG_READONLY, OPERATION_LOOK, 0},
+        {VOLUME_FLAG_READONLY, OPERATION_READ, 0},
+        {VOLUME_FLAG_READONLY, OPERATION_CHANGE, EROFS},
+        {VOLUME_FLAG_REMOVED, OPERATION_LOOK, 0},
+        {VOLUME_FLAG_REMOVED, OPERATION_READ, 0},
+        {VOLUME_FLAG_REMOVED, OPERATION_CHANGE, ENOENT},
+        {VOLUME_FLAG_REMOVED | VOLUME_FLAG_READONLY, OPERATION_CHANGE, ENOENT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        assert_int_equal(policy_decide(rows[i].flags, NULL, rows[i].operation), rows[i].err);
+}
+
+static void test_only_the_hosts_root_administers(void **state)
+{
+    struct caller caller = {.kind = CALLER_HOST};
+
+    (void)state;
+    assert_int_equal(policy_administer(&caller, 0), 0);
+    assert_int_equal(policy_administer(&caller, 1000), EPERM);
+    caller.kind = CALLER_CONTAINER;
+    assert_int_equal(policy_administer(&caller, 0), EPERM);
+    caller.kind = CALLER_UNKNOWN;
+    assert_int_equal(policy_administer(&caller, 0), EPERM);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_only_the_hosts_root_administers),
+    };
+
+    return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
+}
