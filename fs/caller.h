@@ -36,5 +36,8 @@ void caller_identify(pid_t tid, struct caller *out);
  */
 bool cgroup_find_container(const char *text, char id[CONTAINER_ID_MAX + 1]);
 
+/* The inode of the thread's mount namespace. False: gone, or not ours to see. */
+bool caller_read_namespace(pid_t tid, ino_t *out);
+
 /* The id to use for a container whose cgroup does not name one: "mnt-INODE" of its namespace. */
 void caller_name_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1]);

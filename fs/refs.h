@@ -41,7 +41,7 @@ struct references {
 };
 void references_deinit(struct references *references);
 
-/* The name to show: container_name, or the first 12 of the id. */
+/* The name to show: container_name, or the id, of 64 hex digits the first 12. */
 const char *reference_container(const struct reference *reference, char buffer[13]);
 
 /* "web:/webapp:ro\ndb:/data:rw" (no newline at the end): user.volume.refs. NULL: out of memory. */

@@ -1,0 +1,397 @@
+/*
+ * Who is asking. Two halves: a pure reader of /proc/PID/cgroup texts, and the
+ * look at /proc that a request's thread id needs.
+ *
+ * Hides: how each engine spells a container's control group, and the order of
+ * the looks. The first look is one readlink of ns/mnt, which settles every
+ * caller on the host; only another mount namespace costs more.
+ *
+ * The daemon's own mount namespace and root are read once, at first use, and
+ * never change after (no lock beyond pthread_once).
+ */
+#include "fs/caller.h"
+
+#include "catalog/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    ENGINE_ID_LENGTH = 64, /* hex digits of an id that an engine made */
+    CGROUP_TEXT_MAX = 16 << 10,
+};
+
+/* ---- the text of /proc/PID/cgroup --------------------------------------- */
+
+/* A piece of the text: one component of a path, or a part of one. */
+struct span {
+    const char *start;
+    size_t length;
+};
+
+static bool span_is(struct span s, const char *text)
+{
+    return s.length == strlen(text) && memcmp(s.start, text, s.length) == 0;
+}
+
+static bool span_starts(struct span s, const char *prefix)
+{
+    size_t length = strlen(prefix);
+
+    return s.length >= length && memcmp(s.start, prefix, length) == 0;
+}
+
+static struct span span_skip(struct span s, size_t count)
+{
+    return (struct span){s.start + count, s.length - count};
+}
+
+/* Takes the suffix off; false if it is not there. */
+static bool span_cut_suffix(struct span *s, const char *suffix)
+{
+    size_t length = strlen(suffix);
+
+    if (s->length < length || memcmp(s->start + s->length - length, suffix, length) != 0)
+        return false;
+    s->length -= length;
+    return true;
+}
+
+static bool span_is_engine_id(struct span s)
+{
+    if (s.length != ENGINE_ID_LENGTH)
+        return false;
+    for (size_t i = 0; i < s.length; i++)
+        if (!memchr("0123456789abcdef", s.start[i], 16))
+            return false;
+    return true;
+}
+
+static bool name_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
+}
+
+/* Copies an id of an engine. */
+static bool take_id(struct span s, char id[CONTAINER_ID_MAX + 1])
+{
+    if (!span_is_engine_id(s))
+        return false;
+    memcpy(id, s.start, s.length);
+    id[s.length] = 0;
+    return true;
+}
+
+/* The character at *i, with systemd's \xNN of unit names undone. */
+static bool unescape_character(struct span s, size_t *i, char *c)
+{
+    unsigned value;
+    char hex[3] = {0};
+
+    if (s.start[*i] != '\\') {
+        *c = s.start[(*i)++];
+        return true;
+    }
+    if (s.length - *i < 4 || s.start[*i + 1] != 'x')
+        return false;
+    memcpy(hex, s.start + *i + 2, 2);
+    if (strspn(hex, "0123456789abcdef") != 2)
+        return false;
+    value = (unsigned)strtoul(hex, NULL, 16);
+    *i += 4;
+    *c = (char)value;
+    return true;
+}
+
+/* Copies a name that a person gave: our alphabet, and not longer than an id. */
+static bool take_name(struct span s, char id[CONTAINER_ID_MAX + 1])
+{
+    char name[CONTAINER_ID_MAX + 1];
+    size_t length = 0;
+
+    for (size_t i = 0; i < s.length;) {
+        char c;
+
+        if (length == CONTAINER_ID_MAX || !unescape_character(s, &i, &c) || !name_character(c))
+            return false;
+        name[length++] = c;
+    }
+    if (length == 0 || name[0] == '.' || name[0] == '-')
+        return false;
+    name[length] = 0;
+    memcpy(id, name, length + 1);
+    return true;
+}
+
+/*
+ * Names with a prefix. Monitors of engines (conmon, lxc.monitor) carry the id
+ * of the container they watch and are none themselves; as their prefixes are
+ * longer than ours, what is left of them is no id and they fail by themselves.
+ */
+static const struct prefix {
+    const char *prefix;
+    bool scope; /* ends in ".scope", or the text is no container's */
+    bool named; /* a person's name rather than an engine's id */
+} prefixes[] = {
+    {"docker-", false, false},
+    {"libpod-", false, false},
+    {"libpod-payload-", false, false},
+    {"cri-containerd-", false, false},
+    {"crio-", false, false},
+    {"nerdctl-", false, false},
+    {"runc-", true, true},
+    {"crun-", true, true},
+    {"machine-", true, true},
+    {"lxc.payload.", false, true},
+};
+
+/* libvirt's virtual machines have machine-….scope too. */
+static bool is_virtual_machine(struct span s)
+{
+    return span_starts(s, "qemu-") || span_starts(s, "qemu\\x2d");
+}
+
+static bool match_prefixed(struct span component, char id[CONTAINER_ID_MAX + 1])
+{
+    bool scope = span_cut_suffix(&component, ".scope");
+
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        const struct prefix *p = &prefixes[i];
+        struct span rest;
+
+        if ((p->scope && !scope) || !span_starts(component, p->prefix))
+            continue;
+        rest = span_skip(component, strlen(p->prefix));
+        if (p->named ? !is_virtual_machine(rest) && take_name(rest, id) : take_id(rest, id))
+            return true;
+    }
+    return false;
+}
+
+/* systemd-nspawn@NAME.service */
+static bool match_nspawn_service(struct span component, char id[CONTAINER_ID_MAX + 1])
+{
+    static const char prefix[] = "systemd-nspawn@";
+
+    if (!span_starts(component, prefix) || !span_cut_suffix(&component, ".service"))
+        return false;
+    return take_name(span_skip(component, sizeof(prefix) - 1), id);
+}
+
+/* "SLICE:PREFIX:ID": a systemd form of cgroupsPath that a runtime without systemd took literally.
+ */
+static bool match_literal(struct span component, char id[CONTAINER_ID_MAX + 1])
+{
+    const char *colon = memrchr(component.start, ':', component.length);
+
+    return colon && take_id(span_skip(component, (size_t)(colon + 1 - component.start)), id);
+}
+
+/*
+ * One component, with the one before it. An engine's id that stands alone is a
+ * container's under any parent (/docker, /kubepods/…/podUID, --cgroup-parent),
+ * except under /libpod_parent, where it is a pod's and the container is below.
+ */
+static bool match_component(struct span before, struct span component,
+                            char id[CONTAINER_ID_MAX + 1])
+{
+    if (span_is(before, "lxc") || span_is(before, "lxc.payload"))
+        return take_name(component, id);
+    if (!span_is(before, "libpod_parent") && take_id(component, id))
+        return true;
+    return match_prefixed(component, id) || match_nspawn_service(component, id) ||
+           match_literal(component, id);
+}
+
+/* nspawn's own process, which waits outside the container it made. */
+static bool is_supervisor(struct span component)
+{
+    return span_is(component, "supervisor");
+}
+
+/* The outermost container in one path. */
+static bool path_find_container(struct span path, char id[CONTAINER_ID_MAX + 1])
+{
+    struct span before = {path.start, 0};
+    const char *end = path.start + path.length;
+    const char *at = path.start;
+
+    while (at < end) {
+        const char *slash = memchr(at, '/', (size_t)(end - at));
+        struct span component = {at, (size_t)((slash ? slash : end) - at)};
+        struct span after = {end, 0};
+
+        if (slash)
+            after = (struct span){slash + 1, (size_t)(end - slash - 1)};
+        if (component.length && match_component(before, component, id) && !is_supervisor(after))
+            return true;
+        if (!slash)
+            return false;
+        before = component;
+        at = slash + 1;
+    }
+    return false;
+}
+
+/* "HIERARCHY:CONTROLLERS:PATH": the path may itself hold colons. False: not such a line. */
+static bool line_path(struct span line, struct span *path)
+{
+    const char *first = memchr(line.start, ':', line.length);
+    const char *second;
+    size_t skip;
+
+    if (!first)
+        return false;
+    skip = (size_t)(first + 1 - line.start);
+    second = memchr(first + 1, ':', line.length - skip);
+    if (!second)
+        return false;
+    *path = span_skip(line, (size_t)(second + 1 - line.start));
+    span_cut_suffix(path, " (deleted)");
+    return true;
+}
+
+bool cgroup_find_container(const char *text, char id[CONTAINER_ID_MAX + 1])
+{
+    id[0] = 0;
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        struct span line = {text, length};
+        struct span path;
+
+        if (line_path(line, &path) && path_find_container(path, id))
+            return true;
+        text += length + (text[length] == '\n');
+    }
+    id[0] = 0;
+    return false;
+}
+
+/* ---- /proc ---------------------------------------------------------------- */
+
+/* What makes a process one of the host's. */
+static struct {
+    pthread_once_t once;
+    bool known;
+    ino_t mount_namespace;
+    dev_t root_device;
+    ino_t root_inode;
+} host = {.once = PTHREAD_ONCE_INIT};
+
+/* Read as a link ("mnt:[4026531840]"), as that asks for less than opening it. */
+bool caller_read_namespace(pid_t tid, ino_t *out)
+{
+    char path[64];
+    char text[64];
+    uintmax_t inode;
+    ssize_t length;
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)tid);
+    length = readlink(path, text, sizeof(text) - 1);
+    if (length < 0)
+        return false;
+    text[length] = 0;
+    if (sscanf(text, "mnt:[%" SCNuMAX "]", &inode) != 1) // NOLINT(cert-err34-c): the kernel's own
+        return false;
+    *out = (ino_t)inode;
+    return true;
+}
+
+/*
+ * A process whose root lies in the tree would send us a request of our own
+ * from inside a handler: DONT_SYNC answers from the kernel's cache.
+ */
+static bool read_root(const char *path, dev_t *device, ino_t *inode)
+{
+    struct statx st;
+
+    if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &st) < 0)
+        return false;
+    *device = ((dev_t)st.stx_dev_major << 32) | st.stx_dev_minor; /* compared with itself only */
+    *inode = st.stx_ino;
+    return true;
+}
+
+static void host_read(void)
+{
+    host.known = caller_read_namespace(getpid(), &host.mount_namespace) &&
+                 read_root("/proc/self/root", &host.root_device, &host.root_inode);
+}
+
+static bool read_cgroup(pid_t tid, char text[CGROUP_TEXT_MAX])
+{
+    _cleanup_(close_p) int fd = -1;
+    char path[64];
+    size_t length = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)tid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    while (length < CGROUP_TEXT_MAX - 1) {
+        ssize_t n = read(fd, text + length, CGROUP_TEXT_MAX - 1 - length);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        if (n == 0)
+            break;
+        length += (size_t)n;
+    }
+    text[length] = 0;
+    return true;
+}
+
+/* A process in another mount namespace. */
+static void identify_foreign(pid_t tid, ino_t mount_namespace, struct caller *out)
+{
+    char text[CGROUP_TEXT_MAX];
+    char path[64];
+    dev_t device;
+    ino_t inode;
+
+    if (!read_cgroup(tid, text))
+        return;
+    if (cgroup_find_container(text, out->container_id)) {
+        out->kind = CALLER_CONTAINER;
+        return;
+    }
+    snprintf(path, sizeof(path), "/proc/%d/root", (int)tid);
+    if (!read_root(path, &device, &inode))
+        return;
+    if (device == host.root_device && inode == host.root_inode) {
+        out->kind = CALLER_HOST;
+        return;
+    }
+    out->kind = CALLER_CONTAINER;
+    caller_name_namespace(mount_namespace, out->container_id);
+}
+
+void caller_identify(pid_t tid, struct caller *out)
+{
+    ino_t mount_namespace;
+
+    *out = (struct caller){.kind = CALLER_UNKNOWN};
+    if (tid <= 0)
+        return;
+    pthread_once(&host.once, host_read);
+    if (!host.known || !caller_read_namespace(tid, &mount_namespace))
+        return;
+    if (mount_namespace == host.mount_namespace)
+        out->kind = CALLER_HOST;
+    else
+        identify_foreign(tid, mount_namespace, out);
+}
+
+void caller_name_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1])
+{
+    snprintf(id, CONTAINER_ID_MAX + 1, "mnt-%ju", (uintmax_t)mount_namespace);
+}

@@ -1,0 +1,291 @@
+/* Whose control group a text names, and who a process is. */
+#include "fs/caller.h"
+#include "tests/unit/cmocka_all.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ID_A "3f4b1c0d9e8a7f6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b"
+#define ID_B "b0c1d2e3f4a5968778695a4b3c2d1e0ff0e1d2c3b4a5968778695a4b3c2d1e0f"
+#define POD  "9d8c7b6a5f4e3d2c1b0a9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a"
+#define UID  "pod2f1e8a9c_11d4_4b7e_9c55_0f3b2a1c4d5e"
+
+struct text_case {
+    const char *what;
+    const char *text;
+    const char *id; /* NULL: no container */
+};
+
+static const struct text_case cases[] = {
+    /* Docker */
+    {"docker v1 cgroupfs",
+     "12:pids:/docker/" ID_A "\n11:cpuset:/docker/" ID_A "\n1:name=systemd:/docker/" ID_A "\n",
+     ID_A},
+    {"docker v1 hybrid", "1:name=systemd:/docker/" ID_A "\n0::/system.slice/containerd.service\n",
+     ID_A},
+    {"docker v1, unified line first", "0::/\n9:memory:/docker/" ID_A "\n", ID_A},
+    {"docker v2 cgroupfs", "0::/docker/" ID_A "\n", ID_A},
+    {"docker v2 systemd", "0::/system.slice/docker-" ID_A ".scope\n", ID_A},
+    {"docker v1 systemd", "5:devices:/system.slice/docker-" ID_A ".scope\n", ID_A},
+    {"docker rootless",
+     "0::/user.slice/user-1000.slice/user@1000.service/user.slice/docker-" ID_A ".scope\n", ID_A},
+    {"docker --cgroup-parent", "0::/actions_job/" ID_A "\n", ID_A},
+    {"docker --cgroup-parent slice", "0::/batch.slice/batch-low.slice/docker-" ID_A ".scope\n",
+     ID_A},
+    {"docker, systemd inside", "0::/docker/" ID_A "/init.scope\n", ID_A},
+    {"docker in docker", "0::/docker/" ID_A "/docker/" ID_B "\n", ID_A},
+    {"docker in docker, systemd",
+     "0::/system.slice/docker-" ID_A ".scope/system.slice/docker-" ID_B ".scope\n", ID_A},
+    {"docker, seen from another cgroup namespace", "0::/../../docker/" ID_A "\n", ID_A},
+    {"docker, group removed", "0::/system.slice/docker-" ID_A ".scope (deleted)\n", ID_A},
+    {"docker, no newline at the end", "0::/docker/" ID_A, ID_A},
+    {"the docker daemon", "0::/system.slice/docker.service\n", NULL},
+    {"docker's parent alone", "0::/docker\n", NULL},
+    {"buildkit's parent", "0::/docker/buildkit\n", NULL},
+    {"a docker mount unit", "0::/system.slice/docker-registry.service\n", NULL},
+    /* Podman */
+    {"podman cgroupfs", "9:memory:/libpod_parent/libpod-" ID_A "\n", ID_A},
+    {"podman cgroupfs v2, crun", "0::/libpod_parent/libpod-" ID_A "/container\n", ID_A},
+    {"podman systemd", "0::/machine.slice/libpod-" ID_A ".scope\n", ID_A},
+    {"podman systemd, crun", "0::/machine.slice/libpod-" ID_A ".scope/container\n", ID_A},
+    {"podman rootless",
+     "0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID_A
+     ".scope/container\n",
+     ID_A},
+    {"podman pod, systemd",
+     "0::/machine.slice/machine-libpod_pod_" POD ".slice/libpod-" ID_A ".scope/container\n", ID_A},
+    {"podman pod, cgroupfs", "0::/libpod_parent/" POD "/libpod-" ID_A "\n", ID_A},
+    {"podman --cgroups=split", "0::/system.slice/web.service/libpod-payload-" ID_A "\n", ID_A},
+    {"podman in docker", "0::/docker/" ID_A "/libpod_parent/libpod-" ID_B "\n", ID_A},
+    {"conmon", "0::/machine.slice/libpod-conmon-" ID_A ".scope\n", NULL},
+    {"conmon, cgroupfs", "0::/libpod_parent/libpod-conmon-" ID_A "\n", NULL},
+    {"conmon in a pod", "0::/libpod_parent/" POD "/libpod-conmon-" ID_A "\n", NULL},
+    {"conmon, plain", "0::/libpod_parent/conmon\n", NULL},
+    {"conmon in docker", "0::/docker/" ID_B "/libpod_parent/libpod-conmon-" ID_A "\n", ID_B},
+    /* containerd, nerdctl, Kubernetes */
+    {"kubernetes, containerd, systemd",
+     "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-" UID
+     ".slice/cri-containerd-" ID_A ".scope\n",
+     ID_A},
+    {"kubernetes, cgroupfs", "11:cpu,cpuacct:/kubepods/besteffort/" UID "/" ID_A "\n", ID_A},
+    {"kubernetes, guaranteed", "0::/kubepods/" UID "/" ID_A "\n", ID_A},
+    {"kubernetes, docker",
+     "1:name=systemd:/kubepods.slice/kubepods-" UID ".slice/docker-" ID_A ".scope\n", ID_A},
+    {"kubernetes, containerd without systemd",
+     "0::/system.slice/containerd.service/kubepods-burstable-" UID ".slice:cri-containerd:" ID_A
+     "\n",
+     ID_A},
+    {"kubernetes in docker (kind)",
+     "0::/docker/" ID_A "/kubelet/kubepods/burstable/" UID "/" ID_B "\n", ID_A},
+    {"kubernetes, the pod alone", "0::/kubepods/burstable/" UID "\n", NULL},
+    {"the kubelet", "0::/system.slice/kubelet.service\n", NULL},
+    {"nerdctl, systemd", "0::/system.slice/nerdctl-" ID_A ".scope\n", ID_A},
+    {"nerdctl, cgroupfs", "0::/default/" ID_A "\n", ID_A},
+    {"a task of a cluster", "4:memory:/ecs/0123456789abcdef0123456789abcdef/" ID_A "\n", ID_A},
+    {"containerd's shim", "0::/system.slice/containerd.service\n", NULL},
+    /* CRI-O */
+    {"cri-o, systemd", "0::/kubepods.slice/kubepods-" UID ".slice/crio-" ID_A ".scope\n", ID_A},
+    {"cri-o, cgroupfs", "0::/kubepods/burstable/" UID "/crio-" ID_A "\n", ID_A},
+    {"cri-o, crun", "0::/kubepods.slice/kubepods-" UID ".slice/crio-" ID_A ".scope/container\n",
+     ID_A},
+    {"cri-o's conmon", "0::/kubepods.slice/kubepods-" UID ".slice/crio-conmon-" ID_A ".scope\n",
+     NULL},
+    /* runc, crun */
+    {"runc, systemd", "0::/system.slice/runc-web.scope\n", "web"},
+    {"runc, systemd, v1", "3:cpuset:/system.slice/runc-web-1.scope\n", "web-1"},
+    {"crun, systemd", "0::/system.slice/crun-db_1.scope\n", "db_1"},
+    {"crun, user", "0::/user.slice/user-1000.slice/user@1000.service/user.slice/crun-db.scope\n",
+     "db"},
+    {"a service called runc", "0::/system.slice/runc-clean.service\n", NULL},
+    /* nspawn */
+    {"nspawn scope", "0::/machine.slice/machine-debian.scope/payload\n", "debian"},
+    {"nspawn scope, escaped", "0::/machine.slice/machine-debian\\x2d12.scope/payload\n",
+     "debian-12"},
+    {"nspawn service", "0::/machine.slice/systemd-nspawn@web.service/payload/init.scope\n", "web"},
+    {"nspawn service, escaped", "0::/machine.slice/systemd-nspawn@web\\x2d1.service/payload\n",
+     "web-1"},
+    {"nspawn itself", "0::/machine.slice/systemd-nspawn@web.service/supervisor\n", NULL},
+    {"nspawn, v1", "1:name=systemd:/machine.slice/machine-deb.scope\n", "deb"},
+    {"a virtual machine", "0::/machine.slice/machine-qemu\\x2d1\\x2dvm.scope/libvirt/emulator\n",
+     NULL},
+    {"escape cut short", "0::/machine.slice/machine-a\\x2.scope\n", NULL},
+    {"escape of a control", "0::/machine.slice/machine-a\\x0a.scope\n", NULL},
+    /* LXC */
+    {"lxc payload", "0::/lxc.payload.web\n", "web"},
+    {"lxc payload, systemd inside", "0::/lxc.payload.web/init.scope\n", "web"},
+    {"lxd project", "0::/lxc.payload.prod_web-2\n", "prod_web-2"},
+    {"lxc 3", "1:name=systemd:/lxc.payload/web\n", "web"},
+    {"lxc 2", "4:memory:/lxc/web\n3:cpuset:/lxc/web\n", "web"},
+    {"lxc with a namespace below", "0::/lxc/web/ns/user.slice\n", "web"},
+    {"docker in lxc", "0::/lxc.payload.web/system.slice/docker-" ID_A ".scope\n", "web"},
+    {"lxc monitor", "0::/lxc.monitor.web\n", NULL},
+    {"lxc 3 monitor", "1:name=systemd:/lxc.monitor/web\n", NULL},
+    {"lxc's parent", "0::/lxc\n", NULL},
+    {"lxc name with a slash only", "0::/lxc/\n", NULL},
+    /* the host */
+    {"root", "0::/\n", NULL},
+    {"a session", "0::/user.slice/user-1000.slice/session-3.scope\n", NULL},
+    {"a service", "0::/system.slice/ssh.service\n", NULL},
+    {"init", "0::/init.scope\n", NULL},
+    {"a manager with 32 hex digits",
+     "4:memory:/process_api/e2f8b7fc0abe3ffea4d3aa3fcfaf37e7\n0::/\n", NULL},
+    {"63 digits", "0::/docker/f4b1c0d9e8a7f6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b\n",
+     NULL},
+    {"65 digits", "0::/docker/" ID_A "0\n", NULL},
+    {"capitals", "0::/docker/3F4B1C0D9E8A7F6B5C4D3E2F1A0B9C8D7E6F5A4B3C2D1E0F9A8B7C6D5E4F3A2B\n",
+     NULL},
+    {"an id as a controller", "0:" ID_A ":/\n", NULL},
+    {"empty", "", NULL},
+    {"no colons", "/docker/" ID_A "\n", NULL},
+    {"one colon", "0:/docker/" ID_A "\n", NULL},
+    {"only newlines", "\n\n\n", NULL},
+};
+
+static void test_cgroup_texts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char id[CONTAINER_ID_MAX + 1];
+        bool found = cgroup_find_container(cases[i].text, id);
+
+        if (found != (cases[i].id != NULL) || strcmp(id, cases[i].id ? cases[i].id : "") != 0)
+            fail_msg("%s: got %s '%s'", cases[i].what, found ? "container" : "none", id);
+    }
+}
+
+static void test_name_is_bounded(void **state)
+{
+    char text[256] = "0::/lxc/";
+    char id[CONTAINER_ID_MAX + 1];
+
+    (void)state;
+    memset(text + 8, 'n', CONTAINER_ID_MAX);
+    assert_true(cgroup_find_container(text, id));
+    assert_int_equal(strlen(id), CONTAINER_ID_MAX);
+    text[8 + CONTAINER_ID_MAX] = 'n';
+    assert_false(cgroup_find_container(text, id));
+}
+
+static void test_namespace_name(void **state)
+{
+    char id[CONTAINER_ID_MAX + 1];
+
+    (void)state;
+    caller_name_namespace(4026532345, id);
+    assert_string_equal(id, "mnt-4026532345");
+}
+
+static void test_own_process_is_the_host(void **state)
+{
+    struct caller caller;
+
+    (void)state;
+    caller_identify(getpid(), &caller);
+    assert_int_equal(caller.kind, CALLER_HOST);
+    assert_string_equal(caller.container_id, "");
+}
+
+static void test_nobody_is_unknown(void **state)
+{
+    struct caller caller = {.kind = CALLER_HOST};
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0)
+        _exit(0);
+    waitpid(pid, NULL, 0);
+    caller_identify(pid, &caller); /* gone */
+    assert_int_equal(caller.kind, CALLER_UNKNOWN);
+    caller_identify(0, &caller);
+    assert_int_equal(caller.kind, CALLER_UNKNOWN);
+    caller_identify(-1, &caller);
+    assert_int_equal(caller.kind, CALLER_UNKNOWN);
+}
+
+/* A child in a mount namespace of its own, with another root if `root` is given, until killed. */
+static pid_t start_child(const char *root)
+{
+    int ready[2];
+    char byte = 1;
+    pid_t pid;
+
+    assert_int_equal(pipe(ready), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        byte = unshare(CLONE_NEWNS) == 0 && (!root || (chroot(root) == 0 && chdir("/") == 0));
+        if (write(ready[1], &byte, 1) != 1)
+            _exit(1);
+        pause();
+        _exit(0);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    assert_int_equal(byte, 1);
+    return pid;
+}
+
+static void stop_child(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static void test_copied_namespace_is_the_host(void **state)
+{
+    struct caller caller;
+    pid_t pid;
+
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("# skip: needs root for a mount namespace\n");
+        skip();
+    }
+    pid = start_child(NULL);
+    caller_identify(pid, &caller);
+    stop_child(pid);
+    assert_int_equal(caller.kind, CALLER_HOST);
+}
+
+static void test_namespace_with_another_root_is_a_container(void **state)
+{
+    char root[] = "/tmp/volumefs-caller-XXXXXX";
+    struct caller caller;
+    pid_t pid;
+
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("# skip: needs root for a mount namespace\n");
+        skip();
+    }
+    assert_non_null(mkdtemp(root));
+    pid = start_child(root);
+    caller_identify(pid, &caller);
+    stop_child(pid);
+    rmdir(root);
+    assert_int_equal(caller.kind, CALLER_CONTAINER);
+    assert_memory_equal(caller.container_id, "mnt-", 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cgroup_texts),
+        cmocka_unit_test(test_name_is_bounded),
+        cmocka_unit_test(test_namespace_name),
+        cmocka_unit_test(test_own_process_is_the_host),
+        cmocka_unit_test(test_nobody_is_unknown),
+        cmocka_unit_test(test_copied_namespace_is_the_host),
+        cmocka_unit_test(test_namespace_with_another_root_is_a_container),
+    };
+
+    return cmocka_run_group_tests_name("caller", tests, NULL, NULL);
+}
