@@ -43,8 +43,7 @@ int walk_open_directory(int parent_fd, const char *name)
 {
     struct open_how how = {
         .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
-        .resolve =
-            RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
     };
     long fd = syscall(SYS_openat2, parent_fd, name, &how, sizeof(how));
 
@@ -217,8 +216,8 @@ static int walk_step(struct walk *walk)
 int walk_tree(int parent_fd, const char *name, const struct walk_operations *operations,
               void *context)
 {
-    _cleanup_(walk_deinit)
-        struct walk walk = {.top_fd = parent_fd, .operations = operations, .context = context};
+    _cleanup_(walk_deinit) struct walk walk = {
+        .top_fd = parent_fd, .operations = operations, .context = context};
     int r;
 
     assert(!strchr(name, '/'));

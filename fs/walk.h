@@ -28,5 +28,6 @@ enum { WALK_RETRY = 1 };
 int walk_tree(int parent_fd, const char *name, const struct walk_operations *operations,
               void *context);
 
-/* Opens a directory below `parent_fd` for reading, crossing neither link nor mount. fd or -errno. */
+/* Opens a directory below `parent_fd` for reading, crossing neither link nor mount. fd or -errno.
+ */
 int walk_open_directory(int parent_fd, const char *name);
