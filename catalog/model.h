@@ -14,9 +14,10 @@ enum {
     DRIVER_NAME_MAX = 63,
     CONTEXT_MAX = 255,
     PATH_TEXT_MAX = 4095,
-    PAIRS_MAX = 256,          /* labels or options of one volume */
-    PAIR_KEY_MAX = 255,       /* bytes */
-    PAIR_VALUE_MAX = 64 << 10 /* bytes */
+    PAIRS_MAX = 256,           /* labels or options of one volume */
+    PAIR_KEY_MAX = 255,        /* bytes */
+    PAIR_VALUE_MAX = 64 << 10, /* bytes */
+    PAIRS_SIZE_MAX = 1 << 20   /* bytes of all keys and values, so that any volume has a record */
 };
 
 /* Keys with values, kept sorted by key. {0} is empty and safe to release. */
@@ -30,7 +31,8 @@ struct pairs {
     size_t count;
 };
 
-/* Sets or replaces; copies both. 0, -ENOMEM, or ERROR_LIMIT past the bounds above. */
+/* Sets or replaces; copies both. 0, -ENOMEM, ERROR_LIMIT past the bounds above, or
+ * ERROR_REQUEST_INVALID for an empty key or what is not UTF-8. */
 int pairs_set(struct pairs *pairs, const char *key, const char *value);
 const char *pairs_get(const struct pairs *pairs, const char *key); /* NULL: absent */
 int pairs_copy(struct pairs *to, const struct pairs *from);        /* `to` is overwritten */

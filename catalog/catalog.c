@@ -1,0 +1,240 @@
+/*
+ * Opening, checking and making the catalog file.
+ *
+ * What is there is looked at through a connection that cannot write, and only
+ * when it is found to be ours, not newer and whole is it opened for writing. A
+ * new catalog is built under another name and renamed when complete, so that a
+ * crash leaves either none or a good one and an empty file is always damage.
+ *
+ * One connection, one mutex: every call is short but for the sync at its end,
+ * and SQLite would let only one writer in anyhow.
+ */
+#include "catalog/catalog_private.h"
+#include "catalog/schema.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- the lock --------------------------------------------------------- */
+
+struct catalog *catalog_lock(struct catalog *catalog)
+{
+    int r = pthread_mutex_lock(&catalog->lock);
+
+    /* EDEADLK: a visitor called the catalog. */
+    assert(r == 0);
+    (void)r;
+    return catalog;
+}
+
+void catalog_unlock(struct catalog **catalog)
+{
+    pthread_mutex_unlock(&(*catalog)->lock);
+}
+
+/* ---- a new file ------------------------------------------------------- */
+
+static int catalog_sync_file(int store_fd, const char *name)
+{
+    _cleanup_(close_p) int fd = openat(store_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0 || fsync(fd) < 0)
+        return -errno;
+    return 0;
+}
+
+void catalog_build_discard(int store_fd)
+{
+    static const char *const names[] = {
+        CATALOG_BUILD_FILE,
+        CATALOG_BUILD_FILE "-wal",
+        CATALOG_BUILD_FILE "-shm",
+        CATALOG_BUILD_FILE "-journal",
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        unlinkat(store_fd, names[i], 0);
+}
+
+static int catalog_map_errno(int r, const char *path, struct error *e)
+{
+    if (r == -ENOSPC || r == -EDQUOT)
+        r = ERROR_NO_SPACE;
+    return r > 0 ? error_set(e, r, "catalog %s/" CATALOG_FILE ": no space left on the device", path)
+                 : error_set_errno(e, r, "catalog %s/" CATALOG_FILE, path);
+}
+
+int catalog_build_begin(struct db **out, int store_fd, const char *path, struct error *e)
+{
+    _cleanup_(db_free_p) struct db *db = NULL;
+    int fd, r;
+
+    *out = NULL;
+    catalog_build_discard(store_fd);
+    fd = openat(store_fd, CATALOG_BUILD_FILE, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW,
+                0600);
+    if (fd < 0)
+        return catalog_map_errno(-errno, path, e);
+    close(fd);
+    r = db_open(&db, store_fd, CATALOG_BUILD_FILE, path, DB_BUILD, e);
+    if (!r)
+        r = schema_migrate(db, 0, SCHEMA_VERSION, e);
+    if (r) {
+        catalog_build_discard(store_fd);
+        return r;
+    }
+    *out = steal_pointer(&db);
+    return 0;
+}
+
+int catalog_build_publish(struct db **db, int store_fd, const char *path, struct error *e)
+{
+    int r = db_make_publishable(*db, e);
+
+    *db = db_free(*db);
+    if (r)
+        return r;
+    r = catalog_sync_file(store_fd, CATALOG_BUILD_FILE);
+    if (r)
+        return catalog_map_errno(r, path, e);
+    if (renameat(store_fd, CATALOG_BUILD_FILE, store_fd, CATALOG_FILE) < 0)
+        return catalog_map_errno(-errno, path, e);
+    r = catalog_sync_file(store_fd, ".");
+    return r ? catalog_map_errno(r, path, e) : 0;
+}
+
+/* A WAL without its catalog (someone removed catalog.db alone) would be replayed into the new one.
+ */
+static int catalog_check_no_leftover(int store_fd, const char *path, struct error *e)
+{
+    struct stat st;
+
+    if (fstatat(store_fd, CATALOG_FILE "-wal", &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : catalog_map_errno(-errno, path, e);
+    return error_set(e, ERROR_CORRUPT,
+                     "catalog %.400s/" CATALOG_FILE " is missing but its -wal file is there: "
+                     "nothing was written. Run: volctl doctor --rebuild --store %.400s",
+                     path, path);
+}
+
+static int catalog_make(int store_fd, const char *path, struct error *e)
+{
+    _cleanup_(db_free_p) struct db *db = NULL;
+    int r;
+
+    r = catalog_check_no_leftover(store_fd, path, e);
+    if (r)
+        return r;
+    r = catalog_build_begin(&db, store_fd, path, e);
+    if (r)
+        return r;
+    r = catalog_build_publish(&db, store_fd, path, e);
+    if (r)
+        catalog_build_discard(store_fd);
+    return r;
+}
+
+/* ---- opening ---------------------------------------------------------- */
+
+int catalog_inspect_open(struct db **out, int store_fd, const char *path, struct error *e)
+{
+    struct stat st;
+
+    *out = NULL;
+    if (fstatat(store_fd, CATALOG_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        if (errno != ENOENT)
+            return catalog_map_errno(-errno, path, e);
+        return error_set(e, ERROR_NOT_FOUND, "there is no catalog %s/" CATALOG_FILE, path);
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size == 0)
+        return error_set(e, ERROR_CORRUPT,
+                         "catalog %.400s/" CATALOG_FILE " is %s: nothing was written. Run: volctl "
+                         "doctor --rebuild --store %.400s",
+                         path, S_ISREG(st.st_mode) ? "empty" : "not a regular file", path);
+    return db_open(out, store_fd, CATALOG_FILE, path, DB_INSPECT, e);
+}
+
+static int catalog_inspect(int store_fd, const char *path, int *version, struct error *e)
+{
+    _cleanup_(db_free_p) struct db *db = NULL;
+    int r;
+
+    r = catalog_inspect_open(&db, store_fd, path, e);
+    if (!r)
+        r = schema_inspect(db, version, e);
+    return r ? r : db_check(db, false, e);
+}
+
+static int catalog_new(struct catalog **out, int store_fd)
+{
+    struct catalog *catalog = calloc(1, sizeof(*catalog));
+    pthread_mutexattr_t attributes;
+
+    if (!catalog)
+        return -ENOMEM;
+    catalog->store_fd = fcntl(store_fd, F_DUPFD_CLOEXEC, 3);
+    if (catalog->store_fd < 0) {
+        free(catalog);
+        return -errno;
+    }
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
+    pthread_mutex_init(&catalog->lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    *out = catalog;
+    return 0;
+}
+
+struct catalog *catalog_free(struct catalog *catalog)
+{
+    if (!catalog)
+        return NULL;
+    db_free(catalog->db);
+    close(catalog->store_fd);
+    pthread_mutex_destroy(&catalog->lock);
+    free(catalog);
+    return NULL;
+}
+
+static void catalog_free_p(struct catalog **catalog)
+{
+    catalog_free(*catalog);
+}
+
+int catalog_open(struct catalog **out, int store_fd, const char *path, bool create, struct error *e)
+{
+    _cleanup_(catalog_free_p) struct catalog *catalog = NULL;
+    int version, r;
+
+    *out = NULL;
+    r = catalog_inspect(store_fd, path, &version, e);
+    if (r == ERROR_NOT_FOUND && create) {
+        version = SCHEMA_VERSION;
+        r = catalog_make(store_fd, path, e);
+    }
+    if (r)
+        return r;
+    r = catalog_new(&catalog, store_fd);
+    if (r)
+        return catalog_map_errno(r, path, e);
+    /* -wal and -shm take their mode from it. */
+    if (fchmodat(catalog->store_fd, CATALOG_FILE, 0600, 0) < 0)
+        return catalog_map_errno(-errno, path, e);
+    r = db_open(&catalog->db, catalog->store_fd, CATALOG_FILE, path, DB_WRITE, e);
+    if (!r && version < SCHEMA_VERSION)
+        r = schema_migrate(catalog->db, version, SCHEMA_VERSION, e);
+    if (r)
+        return r;
+    *out = steal_pointer(&catalog);
+    return 0;
+}
+
+int catalog_check(struct catalog *catalog, struct error *e)
+{
+    _locked_ struct catalog *locked = catalog_lock(catalog);
+
+    return db_check(catalog->db, true, e);
+}

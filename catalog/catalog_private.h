@@ -1,0 +1,76 @@
+/*
+ * What the files of the catalog share: the handle, its lock, and how records
+ * are read from and written to rows. Private to catalog/.
+ */
+#pragma once
+
+#include "catalog/catalog.h"
+#include "catalog/cleanup.h"
+#include "catalog/sqlite.h"
+
+#include <pthread.h>
+
+#define CATALOG_FILE       "catalog.db"
+#define CATALOG_BUILD_FILE "catalog.db.new"
+
+struct catalog {
+    pthread_mutex_t lock; /* guards everything below; held while a visitor is called */
+    struct db *db;
+    int store_fd; /* ours: SQLite reaches its files through it */
+};
+
+/* Takes the lock for the scope: `_locked_ struct catalog *locked = catalog_lock(catalog);` */
+struct catalog *catalog_lock(struct catalog *catalog);
+void catalog_unlock(struct catalog **catalog);
+#define _locked_ __attribute__((cleanup(catalog_unlock), unused))
+
+/*
+ * A new file beside catalog.db that becomes the catalog in one rename: begin
+ * makes it with today's schema, publish syncs and renames it. `path` names the store in texts.
+ */
+int catalog_build_begin(struct db **out, int store_fd, const char *path, struct error *e);
+int catalog_build_publish(struct db **db, int store_fd, const char *path, struct error *e);
+void catalog_build_discard(int store_fd);
+
+/* Opens an existing catalog to read it, without checking it or writing a byte. ERROR_NOT_FOUND;
+ * ERROR_CORRUPT: not a file, empty, not a database. */
+int catalog_inspect_open(struct db **out, int store_fd, const char *path, struct error *e);
+
+/* ---- rows of volumes, one for each pair (or one without): see volume_rows_next ---- */
+
+#define VOLUME_COLUMNS                                                                             \
+    "v.id, v.name, v.kind, v.driver, v.readonly, v.label, v.owner, v.context, v.size_limit, "      \
+    "v.created_at, v.last_used_at, p.role, p.key, p.value"
+#define VOLUME_PAIRS "LEFT JOIN volume_pairs p ON p.volume_id = v.id"
+
+enum { VOLUME_COLUMN_COUNT = 14 };
+
+/* Reads the volume of the present row, its pair not. `volume` is overwritten. */
+int volume_row_read(struct query *query, int column, struct volume *volume, struct error *e);
+/* Adds the pair of the present row, if any. */
+int volume_row_read_pair(struct query *query, int column, struct volume *volume, struct error *e);
+/* Calls `visit` for each volume of `query`, whose columns are VOLUME_COLUMNS with each volume's
+ * rows together. */
+int volume_rows_each(struct query *query, int (*visit)(void *context, const struct volume *volume),
+                     void *context, struct error *e);
+
+/* Within the caller's transaction. ERROR_EXISTS with our text. */
+int volume_row_insert(struct db *db, const struct volume *volume, struct error *e);
+
+#define CONTAINER_COLUMNS "c.id, c.name, c.runtime, c.state, c.created_at"
+enum { CONTAINER_COLUMN_COUNT = 5 };
+int container_row_read(struct query *query, int column, struct container *container,
+                       struct error *e);
+int container_row_put(struct db *db, const struct container *container, struct error *e);
+
+#define ATTACHMENT_COLUMNS                                                                         \
+    "a.container_id, a.volume_id, a.source, a.destination, a.subpath, a.readonly, a.nocopy, "      \
+    "a.unnamed, a.label, a.propagation, a.from_container"
+enum { ATTACHMENT_COLUMN_COUNT = 11 };
+/* `attachment` is overwritten, to be released. */
+int attachment_row_read(struct query *query, int column, struct attachment *attachment,
+                        struct error *e);
+int attachment_row_insert(struct db *db, const struct attachment *attachment, struct error *e);
+
+int use_row_read(struct query *query, int column, struct use *use, struct error *e);
+int use_row_put(struct db *db, const struct use *use, struct error *e);

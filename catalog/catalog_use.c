@@ -1,0 +1,138 @@
+/*
+ * Uses of the catalog: engines' active mounts, counted by (volume, mount id).
+ */
+#include "catalog/catalog_private.h"
+
+#include <string.h>
+
+int use_row_read(struct query *query, int column, struct use *use, struct error *e)
+{
+    int64_t count = query_column_int(query, column + 2);
+
+    *use = (struct use){0};
+    query_column_string(query, column, use->volume_id, sizeof(use->volume_id));
+    query_column_string(query, column + 1, use->mount_id, sizeof(use->mount_id));
+    if (count < 1 || count > UINT32_MAX)
+        query_refuse_row(query);
+    use->count = (uint32_t)count;
+    return query_check_row(query, e);
+}
+
+int use_row_put(struct db *db, const struct use *use, struct error *e)
+{
+    _query_ struct query *query =
+        db_query(db, "INSERT INTO uses (volume_id, mount_id, count) VALUES (?1, ?2, ?3) "
+                     "ON CONFLICT (volume_id, mount_id) DO UPDATE SET count = ?3");
+
+    query_bind_text(query, 1, use->volume_id);
+    query_bind_text(query, 2, use->mount_id);
+    query_bind_int(query, 3, use->count);
+    return query_run(query, e);
+}
+
+static int use_row_delete(struct db *db, const struct use *use, struct error *e)
+{
+    _query_ struct query *query =
+        db_query(db, "DELETE FROM uses WHERE volume_id = ?1 AND mount_id = ?2");
+
+    query_bind_text(query, 1, use->volume_id);
+    query_bind_text(query, 2, use->mount_id);
+    return query_run(query, e);
+}
+
+/* The count as it is; 0: no row. ERROR_NOT_FOUND: no such volume. */
+static int use_count_get(struct db *db, const struct use *use, int64_t *count, struct error *e)
+{
+    _query_ struct query *query =
+        db_query(db, "SELECT coalesce(u.count, 0) FROM volumes v LEFT JOIN uses u "
+                     "ON u.volume_id = v.id AND u.mount_id = ?2 WHERE v.id = ?1");
+    bool row;
+    int r;
+
+    *count = 0;
+    query_bind_text(query, 1, use->volume_id);
+    query_bind_text(query, 2, use->mount_id);
+    r = query_step(query, &row, e);
+    if (r)
+        return r;
+    if (!row)
+        return error_set(e, ERROR_NOT_FOUND, "get %s: no such volume", use->volume_id);
+    *count = query_column_int(query, 0);
+    return query_check_row(query, e);
+}
+
+static int use_change(struct db *db, struct use *use, int delta, struct error *e)
+{
+    int64_t count;
+    int r = use_count_get(db, use, &count, e);
+
+    if (r)
+        return r;
+    count += delta;
+    if (count < 0)
+        return error_set(e, ERROR_NOT_FOUND, "volume %s is not mounted %d times under the id %s",
+                         use->volume_id, -delta, use->mount_id);
+    if (count > UINT32_MAX)
+        return error_set(e, ERROR_LIMIT, "volume %s is mounted too often under the id %s",
+                         use->volume_id, use->mount_id);
+    use->count = (uint32_t)count;
+    return count ? use_row_put(db, use, e) : use_row_delete(db, use, e);
+}
+
+static int use_init(struct use *use, const char *volume_id, const char *mount_id, struct error *e)
+{
+    *use = (struct use){0};
+    if (!name_is_volume_id(volume_id))
+        return error_set(e, ERROR_NOT_FOUND, "get %s: no such volume", volume_id);
+    if (!mount_id[0] || strnlen(mount_id, sizeof(use->mount_id)) == sizeof(use->mount_id))
+        return error_set(e, ERROR_REQUEST_INVALID, "invalid mount id: it has 1 to %zu bytes",
+                         sizeof(use->mount_id) - 1);
+    memcpy(use->volume_id, volume_id, VOLUME_ID_LENGTH);
+    memcpy(use->mount_id, mount_id, strlen(mount_id));
+    return 0;
+}
+
+int catalog_use_add(struct catalog *catalog, const char *volume_id, const char *mount_id, int delta,
+                    uint32_t *count, struct error *e)
+{
+    _locked_ struct catalog *locked = catalog_lock(catalog);
+    _transaction_ struct transaction transaction = {0};
+    struct use use;
+    int r = use_init(&use, volume_id, mount_id, e);
+
+    if (r)
+        return r;
+    r = transaction_begin(&transaction, catalog->db, e);
+    if (!r)
+        r = use_change(catalog->db, &use, delta, e);
+    if (!r)
+        r = transaction_commit(&transaction, e);
+    if (!r && count)
+        *count = use.count;
+    return r;
+}
+
+int catalog_use_each(struct catalog *catalog, const char *volume_id,
+                     int (*visit)(void *context, const struct use *use), void *context)
+{
+    _locked_ struct catalog *locked = catalog_lock(catalog);
+    static const char all[] =
+        "SELECT volume_id, mount_id, count FROM uses ORDER BY volume_id, mount_id";
+    static const char of_volume[] =
+        "SELECT volume_id, mount_id, count FROM uses WHERE volume_id = ?1 ORDER BY mount_id";
+    _query_ struct query *query = db_query(catalog->db, volume_id ? of_volume : all);
+    struct use use;
+    bool row;
+    int r;
+
+    if (volume_id)
+        query_bind_text(query, 1, volume_id);
+    for (r = query_step(query, &row, NULL); !r && row; r = query_step(query, &row, NULL)) {
+        r = use_row_read(query, 0, &use, NULL);
+        if (!r)
+            r = visit(context, &use);
+        if (r)
+            return r;
+    }
+    return r;
+}

@@ -1,0 +1,476 @@
+/*
+ * A new catalog from the store: `volctl doctor --rebuild`.
+ *
+ * The truth is volumes/ID/volume.json. What only the old catalog knew
+ * (containers, attachments, uses, the time of last use, and a volume whose
+ * volume.json cannot be read) is taken from it where its pages still can be
+ * read: each table is read forwards and, if that meets damage, backwards.
+ *
+ * Nothing is lost: no directory of the store is touched, the old file is kept
+ * with its WAL, and of two volumes with one name the elder keeps it and the
+ * other gets NAME-ID8. Removed volumes whose directory still stands in volumes/
+ * come back rather than be deleted on the word of a damaged file.
+ *
+ * The old files are moved aside just before the new one takes the name. The WAL
+ * goes first, since it would be replayed into the new file; a crash in between
+ * leaves the old file, and the rebuild is run again.
+ */
+#include "catalog/catalog_private.h"
+#include "catalog/record.h"
+#include "catalog/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct rebuild {
+    int store_fd;
+    const char *path;
+    void (*report)(void *context, const char *line);
+    void *context;
+    struct db *old; /* NULL: there is none that can be read at all */
+    struct db *new;
+    struct volume *volumes;
+    size_t count, room;
+};
+
+enum { REPORT_LINE_MAX = 2 * ERROR_TEXT_MAX };
+
+__attribute__((format(printf, 2, 3))) static void rebuild_report(struct rebuild *rebuild,
+                                                                 const char *format, ...)
+{
+    char line[REPORT_LINE_MAX];
+    va_list args;
+
+    if (!rebuild->report)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    rebuild->report(rebuild->context, line);
+}
+
+static void rebuild_deinit(struct rebuild *rebuild)
+{
+    for (size_t i = 0; i < rebuild->count; i++)
+        volume_deinit(&rebuild->volumes[i]);
+    free(rebuild->volumes);
+    db_free(rebuild->old);
+    db_free(rebuild->new);
+}
+
+/* ---- the old catalog -------------------------------------------------- */
+
+static int rebuild_open_old(struct rebuild *rebuild, struct error *e)
+{
+    struct error why = {0};
+    int version, r;
+
+    r = catalog_inspect_open(&rebuild->old, rebuild->store_fd, rebuild->path, &why);
+    if (!r)
+        r = schema_inspect(rebuild->old, &version, &why);
+    if (r == ERROR_NEWER)
+        return error_set(e, r,
+                         "%.400s. To rebuild from the volumes alone, move %.200s/" CATALOG_FILE
+                         " away first",
+                         why.text, rebuild->path);
+    if (r == -ENOMEM)
+        return r;
+    if (r) {
+        rebuild->old = db_free(rebuild->old);
+        rebuild_report(rebuild, "containers and attachments cannot be recovered: %s", why.text);
+    }
+    return 0;
+}
+
+/* Calls `take` for each row of `forwards`, and if damage ends that, of `backwards`. `take` must
+ * bear to see a row twice. Only its own errors count. */
+static int rebuild_salvage_rows(struct rebuild *rebuild, const char *const queries[2],
+                                int (*take)(struct rebuild *rebuild, struct query *query,
+                                            struct error *e),
+                                struct error *e)
+{
+    for (int i = 0; rebuild->old && i < 2; i++) {
+        _query_ struct query *query = db_query(rebuild->old, queries[i]);
+        bool row;
+        int damage, r;
+
+        for (damage = query_step(query, &row, NULL); !damage && row;
+             damage = query_step(query, &row, NULL)) {
+            r = take(rebuild, query, e);
+            if (r)
+                return r;
+        }
+        if (!damage)
+            return 0;
+    }
+    return 0;
+}
+
+/* What the new catalog refuses is left out and reported; what keeps it from writing ends all. */
+static int rebuild_judge(struct rebuild *rebuild, int r, const char *what, const char *name,
+                         const struct error *why, struct error *e)
+{
+    if (!r)
+        return 0;
+    if ((r < 0 && r != -EINVAL) || r == ERROR_NO_SPACE)
+        return error_set(e, r, "%s", why->text);
+    rebuild_report(rebuild, "%s %s left out: %s", what, name, why->text);
+    return 0;
+}
+
+static int rebuild_take_container(struct rebuild *rebuild, struct query *query, struct error *e)
+{
+    struct container container;
+    struct error why = {0};
+    int r = container_row_read(query, 0, &container, &why);
+
+    if (!r)
+        r = container_row_put(rebuild->new, &container, &why);
+    /* Two of one name: better a container without its name than attachments without it. */
+    if (r == ERROR_EXISTS) {
+        container.name[0] = 0;
+        r = container_row_put(rebuild->new, &container, &why);
+    }
+    return rebuild_judge(rebuild, r, "container", container.id, &why, e);
+}
+
+/* A row seen before, in the first direction, is there already. */
+static int rebuild_take_attachment(struct rebuild *rebuild, struct query *query, struct error *e)
+{
+    _cleanup_(attachment_deinit) struct attachment attachment = {0};
+    struct error why = {0};
+    int r = attachment_row_read(query, 0, &attachment, &why);
+
+    if (!r)
+        r = attachment_row_insert(rebuild->new, &attachment, &why);
+    if (r == ERROR_EXISTS)
+        return 0;
+    return rebuild_judge(rebuild, r, "attachment of container", attachment.container_id, &why, e);
+}
+
+static int rebuild_take_use(struct rebuild *rebuild, struct query *query, struct error *e)
+{
+    struct use use;
+    struct error why = {0};
+    int r = use_row_read(query, 0, &use, &why);
+
+    if (!r)
+        r = use_row_put(rebuild->new, &use, &why);
+    return rebuild_judge(rebuild, r, "use of volume", use.volume_id, &why, e);
+}
+
+static int rebuild_take_last_use(struct rebuild *rebuild, struct query *query, struct error *e)
+{
+    _query_ struct query *update = db_query(
+        rebuild->new,
+        "UPDATE volumes SET last_used_at = max(last_used_at, ?2) WHERE id = ?1 AND ?2 > 0");
+
+    query_bind_text(update, 1, query_column_text(query, 0));
+    query_bind_int(update, 2, query_column_int(query, 1));
+    if (query_check_row(query, NULL))
+        return 0;
+    return query_run(update, e);
+}
+
+static int rebuild_salvage(struct rebuild *rebuild, struct error *e)
+{
+    static const char *const containers[] = {
+        "SELECT " CONTAINER_COLUMNS " FROM containers c ORDER BY c.id",
+        "SELECT " CONTAINER_COLUMNS " FROM containers c ORDER BY c.id DESC",
+    };
+    static const char *const attachments[] = {
+        "SELECT " ATTACHMENT_COLUMNS " FROM attachments a ORDER BY a.container_id, a.destination",
+        "SELECT " ATTACHMENT_COLUMNS
+        " FROM attachments a ORDER BY a.container_id DESC, a.destination DESC",
+    };
+    static const char *const uses[] = {
+        "SELECT volume_id, mount_id, count FROM uses ORDER BY volume_id, mount_id",
+        "SELECT volume_id, mount_id, count FROM uses ORDER BY volume_id DESC, mount_id DESC",
+    };
+    static const char *const last_uses[] = {
+        "SELECT id, last_used_at FROM volumes ORDER BY id",
+        "SELECT id, last_used_at FROM volumes ORDER BY id DESC",
+    };
+    int r;
+
+    r = rebuild_salvage_rows(rebuild, containers, rebuild_take_container, e);
+    if (!r)
+        r = rebuild_salvage_rows(rebuild, attachments, rebuild_take_attachment, e);
+    if (!r)
+        r = rebuild_salvage_rows(rebuild, uses, rebuild_take_use, e);
+    return r ? r : rebuild_salvage_rows(rebuild, last_uses, rebuild_take_last_use, e);
+}
+
+static int rebuild_visit_copy(void *context, const struct volume *volume)
+{
+    return volume_copy(context, volume);
+}
+
+/* The volume as the old catalog knew it; false if it did not. */
+static bool rebuild_recall_volume(struct rebuild *rebuild, const char *id, struct volume *out)
+{
+    struct query *query;
+    int r;
+
+    *out = (struct volume){0};
+    if (!rebuild->old)
+        return false;
+    query = db_query(rebuild->old,
+                     "SELECT " VOLUME_COLUMNS " FROM volumes v " VOLUME_PAIRS " WHERE v.id = ?1");
+    query_bind_text(query, 1, id);
+    r = volume_rows_each(query, rebuild_visit_copy, out, NULL);
+    query_release(&query);
+    if (r)
+        volume_deinit(out);
+    return !r && out->id[0];
+}
+
+/* ---- the store -------------------------------------------------------- */
+
+/* Reads the whole of a small regular file. */
+static int rebuild_read_file(int dir_fd, const char *name, char **out, size_t *length)
+{
+    _cleanup_(close_p) int fd =
+        openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    _cleanup_(free_p) char *text = NULL;
+    struct stat st;
+
+    *length = 0;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    if (st.st_size > RECORD_SIZE_MAX)
+        return -EFBIG;
+    text = malloc((size_t)st.st_size + 1);
+    if (!text)
+        return -ENOMEM;
+    while (*length < (size_t)st.st_size) {
+        ssize_t n = read(fd, text + *length, (size_t)st.st_size - *length);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n == 0)
+            break;
+        *length += n > 0 ? (size_t)n : 0;
+    }
+    text[*length] = 0;
+    *out = steal_pointer(&text);
+    return 0;
+}
+
+static int rebuild_read_record(int dir_fd, const char *id, struct volume *out, struct error *why)
+{
+    _cleanup_(free_p) char *text = NULL;
+    size_t length;
+    int r;
+
+    r = rebuild_read_file(dir_fd, "volume.json", &text, &length);
+    if (r)
+        return error_set_errno(why, r, "volume.json");
+    r = record_decode(text, length, out, why);
+    if (r || strcmp(out->id, id) == 0)
+        return r;
+    r = error_set(why, ERROR_CORRUPT, "volume.json is of another volume, %s", out->id);
+    volume_deinit(out);
+    return r;
+}
+
+static int rebuild_append(struct rebuild *rebuild, struct volume *volume)
+{
+    if (rebuild->count == rebuild->room) {
+        size_t room = rebuild->room ? 2 * rebuild->room : 64;
+        struct volume *volumes = realloc(rebuild->volumes, room * sizeof(*volumes));
+
+        if (!volumes)
+            return -ENOMEM;
+        rebuild->volumes = volumes;
+        rebuild->room = room;
+    }
+    rebuild->volumes[rebuild->count++] = *volume;
+    *volume = (struct volume){0};
+    return 0;
+}
+
+/* One entry of volumes/: appended, or reported as left out. */
+static int rebuild_read_volume(struct rebuild *rebuild, int volumes_fd, const char *id)
+{
+    _cleanup_(close_p) int fd = -1;
+    _cleanup_(volume_deinit) struct volume volume = {0};
+    struct error why = {0};
+    struct stat st;
+    int r;
+
+    if (!name_is_volume_id(id)) {
+        rebuild_report(rebuild, "volumes/%s left out: not a volume id", id);
+        return 0;
+    }
+    fd = openat(volumes_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstatat(fd, "data", &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode)) {
+        rebuild_report(rebuild, "volume %s left out: it has no data directory", id);
+        return 0;
+    }
+    r = rebuild_read_record(fd, id, &volume, &why);
+    if (r == -ENOMEM)
+        return r;
+    if (r && !rebuild_recall_volume(rebuild, id, &volume)) {
+        rebuild_report(rebuild, "volume %s left out, its data stays in volumes/%s/data: %s", id, id,
+                       why.text);
+        return 0;
+    }
+    if (r)
+        rebuild_report(rebuild, "volume %s (%s) taken from the old catalog: %s", volume.name, id,
+                       why.text);
+    return rebuild_append(rebuild, &volume);
+}
+
+static int rebuild_read_store(struct rebuild *rebuild, struct error *e)
+{
+    _cleanup_(closedir_p) DIR *directory = NULL;
+    const struct dirent *entry;
+    int fd, r;
+
+    fd = openat(rebuild->store_fd, "volumes", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(e, -errno, "%s/volumes", rebuild->path);
+    directory = fdopendir(fd);
+    if (!directory) {
+        close(fd);
+        return -ENOMEM;
+    }
+    for (errno = 0; (entry = readdir(directory)); errno = 0) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        r = rebuild_read_volume(rebuild, dirfd(directory), entry->d_name);
+        if (r)
+            return r;
+    }
+    return errno ? error_set_errno(e, -errno, "%s/volumes", rebuild->path) : 0;
+}
+
+/* ---- the new catalog -------------------------------------------------- */
+
+/* By name, the elder first; ids decide between equals, so that every run gives the same names. */
+static int rebuild_compare(const void *left, const void *right)
+{
+    const struct volume *a = left, *b = right;
+    int order = strcmp(a->name, b->name);
+
+    if (order)
+        return order;
+    if (a->created_at != b->created_at)
+        return a->created_at < b->created_at ? -1 : 1;
+    return strcmp(a->id, b->id);
+}
+
+/* NAME-ID8, and if that too is taken NAME-ID: within a store ids are unique. */
+static int rebuild_insert_renamed(struct rebuild *rebuild, struct volume *volume, struct error *e)
+{
+    static const int digits[] = {8, VOLUME_ID_LENGTH};
+    char old[NAME_MAX_LENGTH + 1];
+    int r = 0;
+
+    memcpy(old, volume->name, sizeof(old));
+    for (size_t i = 0; i < sizeof(digits) / sizeof(digits[0]); i++) {
+        snprintf(volume->name, sizeof(volume->name), "%.*s-%.*s", NAME_MAX_LENGTH - 1 - digits[i],
+                 old, digits[i], volume->id);
+        r = volume_row_insert(rebuild->new, volume, e);
+        if (r != ERROR_EXISTS)
+            break;
+    }
+    if (!r)
+        rebuild_report(rebuild, "volume %s (%s) recovered as %s: an older volume has the name", old,
+                       volume->id, volume->name);
+    return r;
+}
+
+static int rebuild_insert_volumes(struct rebuild *rebuild, struct error *e)
+{
+    struct volume *volumes = rebuild->volumes;
+    int r = 0;
+
+    if (rebuild->count)
+        qsort(volumes, rebuild->count, sizeof(*volumes), rebuild_compare);
+    for (size_t i = 0; !r && i < rebuild->count; i++) {
+        if (i && strcmp(volumes[i - 1].name, volumes[i].name) == 0)
+            continue;
+        r = volume_row_insert(rebuild->new, &volumes[i], e);
+        if (!r)
+            rebuild_report(rebuild, "volume %s (%s) recovered", volumes[i].name, volumes[i].id);
+    }
+    /* From the end, so that each still sees the name of the one before it. */
+    for (size_t i = rebuild->count; !r && i-- > 1;)
+        if (strcmp(volumes[i - 1].name, volumes[i].name) == 0)
+            r = rebuild_insert_renamed(rebuild, &volumes[i], e);
+    return r;
+}
+
+static int rebuild_fill(struct rebuild *rebuild, struct error *e)
+{
+    _transaction_ struct transaction transaction = {0};
+    int r;
+
+    r = transaction_begin(&transaction, rebuild->new, e);
+    if (!r)
+        r = rebuild_insert_volumes(rebuild, e);
+    if (!r)
+        r = rebuild_salvage(rebuild, e);
+    return r ? r : transaction_commit(&transaction, e);
+}
+
+/* Keeps catalog.db and what belongs to it under the name catalog.db.broken-TIME. */
+static int rebuild_keep_old(struct rebuild *rebuild, struct error *e)
+{
+    static const char *const endings[] = {"-wal", "-shm", "-journal"};
+    char time[TIME_TEXT_SIZE], kept[128], from[64], to[160];
+
+    time_format(time_now(), time);
+    snprintf(kept, sizeof(kept), CATALOG_FILE ".broken-%s", time);
+    /* A link, so that there is a catalog.db at every instant. */
+    if (linkat(rebuild->store_fd, CATALOG_FILE, rebuild->store_fd, kept, 0) == 0)
+        rebuild_report(rebuild, "the old catalog is kept as %s/%s", rebuild->path, kept);
+    else if (errno != ENOENT)
+        return error_set_errno(e, -errno, "%s/%s", rebuild->path, kept);
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        snprintf(from, sizeof(from), CATALOG_FILE "%s", endings[i]);
+        snprintf(to, sizeof(to), "%s%s", kept, endings[i]);
+        if (renameat(rebuild->store_fd, from, rebuild->store_fd, to) < 0 && errno != ENOENT)
+            return error_set_errno(e, -errno, "%s/%s", rebuild->path, from);
+    }
+    return 0;
+}
+
+static int rebuild_run(struct rebuild *rebuild, struct error *e)
+{
+    int r;
+
+    r = rebuild_open_old(rebuild, e);
+    if (!r)
+        r = rebuild_read_store(rebuild, e);
+    if (!r)
+        r = catalog_build_begin(&rebuild->new, rebuild->store_fd, rebuild->path, e);
+    if (!r)
+        r = rebuild_fill(rebuild, e);
+    rebuild->old = db_free(rebuild->old);
+    if (!r)
+        r = rebuild_keep_old(rebuild, e);
+    return r ? r : catalog_build_publish(&rebuild->new, rebuild->store_fd, rebuild->path, e);
+}
+
+int catalog_rebuild(int store_fd, const char *path, void (*report)(void *context, const char *line),
+                    void *context, struct error *e)
+{
+    _cleanup_(rebuild_deinit) struct rebuild rebuild = {
+        .store_fd = store_fd, .path = path, .report = report, .context = context};
+    int r = rebuild_run(&rebuild, e);
+
+    if (r) {
+        rebuild.new = db_free(rebuild.new);
+        catalog_build_discard(store_fd);
+    }
+    return r;
+}
