@@ -142,6 +142,15 @@ static int record_decode_format(const json_t *json, struct error *e)
     return 0;
 }
 
+/* A plugin's name may have a registry path and a tag: printable ASCII without blanks. */
+static bool record_is_driver_name(const char *name)
+{
+    for (const char *c = name; *c; c++)
+        if (*c <= ' ' || *c > '~')
+            return false;
+    return name[0] != 0;
+}
+
 static int record_decode_names(const json_t *json, struct volume *out, struct error *e)
 {
     int r;
@@ -159,7 +168,7 @@ static int record_decode_names(const json_t *json, struct volume *out, struct er
     r = record_decode_text(json, "Driver", true, out->driver, sizeof(out->driver), e);
     if (r)
         return r;
-    if (name_check_volume(out->driver, NULL) && !strchr(out->driver, '/'))
+    if (!record_is_driver_name(out->driver))
         return record_refuse(e, "Driver", "is not a driver name");
     return 0;
 }

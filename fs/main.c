@@ -149,10 +149,11 @@ static void say_ready(struct daemon *daemon)
     leave_terminal();
 }
 
-static void log_problem(void *context, const char *subject, const char *text, const char *next)
+static int log_problem(void *context, const char *subject, const char *text, const char *next)
 {
     (void)context;
     log_message(LOG_LEVEL_WARNING, "%s: %s; %s", subject, text, next);
+    return 0;
 }
 
 static void say_state(struct daemon *daemon)

@@ -308,7 +308,7 @@ int session_start(struct session **out, struct volumes *volumes,
         return -ENOMEM;
     session->volumes = volumes;
     session->table = volumes_table(volumes);
-    session->usage = volumes_usage_tracker(volumes);
+    session->usage = volumes_meter(volumes);
     session->mountpoint = config->mountpoint;
     session->privileged = config->privileged;
     session->handle_mount = -1;

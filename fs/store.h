@@ -14,6 +14,7 @@
 #include "catalog/error.h"
 #include "catalog/model.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -23,9 +24,9 @@ struct store; /* opaque */
 /*
  * Opens the store at `path`, making it (0700, parents not) if absent, and locks
  * it. ERROR_UNUSABLE_STORE: not a directory, not writable, no parent, on
- * the tree `mountpoint` itself or above/below it, on a FUSE mount of ours;
- * ERROR_LOCKED: another daemon has it (the text names its pid). `mountpoint` may be
- * NULL (offline repair).
+ * the tree `mountpoint` itself or above/below it, on a FUSE mount of ours, or
+ * a directory with other things in it; ERROR_NO_SPACE; ERROR_LOCKED: another daemon has it (the
+ * text names its pid). `mountpoint` may be NULL (offline repair).
  */
 int store_open(struct store **out, const char *path, const char *mountpoint, struct error *e);
 struct store *store_free(struct store *store);
@@ -42,7 +43,8 @@ struct store_root {
 
 /*
  * Makes volumes/ID with data/ and volume.json, durably: staged, fsynced,
- * renamed. -EEXIST if there. ERROR_NO_SPACE.
+ * renamed. -EEXIST if there. ERROR_NO_SPACE. ERROR_DENIED: not root, and `root` is not
+ * what the daemon itself may give. On failure nothing is left.
  */
 int store_create(struct store *store, const struct volume *volume, const struct store_root *root,
                  struct error *e);
@@ -56,10 +58,21 @@ int store_open_data(struct store *store, const char *id);
 /* 1 empty, 0 not, negative errno. */
 int store_data_is_empty(struct store *store, const char *id);
 
+/* Where the directory of a volume is: for what a crash left half done. */
+enum store_location { STORE_ABSENT, STORE_LIVE, STORE_TRASHED };
+/* A store_location, or negative errno. */
+int store_locate(struct store *store, const char *id);
+
+/* Visits the id of every directory of volumes/ until `visit` returns non-zero, which is returned.
+ */
+int store_each(struct store *store, int (*visit)(void *context, const char *id), void *context);
+
 /*
- * Removes one entry of staging/ or trash/ with all below it, however deep, never following a link
- * nor crossing a mount. Calls `removed(context, id)` when a trash entry is gone. 0 done with all;
- * negative errno; stops early with 0 when *stop becomes true.
+ * Removes every entry of trash/ with all below it, however deep, never following a link nor
+ * crossing a mount. Calls `removed(context, id)` when an entry is gone. What cannot be removed
+ * (an immutable file, a mount) stays, the rest goes; the first such error is returned with a
+ * text that names the entry. Stops early with 0 when *stop becomes true. What was staged when a
+ * daemon died is put into the trash by store_open.
  */
 int store_empty_trash(struct store *store, void (*removed)(void *context, const char *id),
-                      void *context, const volatile bool *stop);
+                      void *context, const atomic_bool *stop, struct error *e);

@@ -16,6 +16,7 @@
 #include "fs/refs.h"
 #include "fs/store.h"
 #include "fs/table.h"
+#include "fs/usage.h"
 
 struct volumes; /* opaque */
 
@@ -39,8 +40,8 @@ enum change_origin {
 
 /*
  * Opens store and catalog (recovering: staged leftovers dropped, tombstones
- * resumed, rows whose directory is missing kept and logged, directories
- * without a row reported), fills the table. `mountpoint` is for texts and Mountpoint fields.
+ * resumed, rows whose directory is missing kept and reported, directories
+ * without a row reported, see volumes_problems; a catalog that is lost rebuilt), fills the table. `mountpoint` is for texts and Mountpoint fields.
  */
 int volumes_open(struct volumes **out, const char *store_path, const char *mountpoint,
                  struct error *e);
@@ -54,7 +55,18 @@ int volumes_start_background(struct volumes *volumes);
 struct volume_table *volumes_table(struct volumes *volumes); /* borrowed */
 struct store *volumes_store(struct volumes *volumes);        /* borrowed */
 struct catalog *volumes_catalog(struct volumes *volumes);    /* borrowed */
+struct usage *volumes_meter(struct volumes *volumes);        /* borrowed; told of changed sizes */
 const char *volumes_mountpoint(const struct volumes *volumes);
+
+/*
+ * What was found wrong and waits for an administrator: `text` says what with `subject`, `next`
+ * what to do. Visits each until `visit` returns non-zero, which is returned; `visit` may not call
+ * back. Logged at the start, and the answer to GET /volumefs/doctor.
+ */
+int volumes_problems(struct volumes *volumes,
+                     int (*visit)(void *context, const char *subject, const char *text,
+                                  const char *next),
+                     void *context);
 
 struct volume_request {
     const char *name;   /* NULL or "": anonymous, a name is made */
@@ -78,7 +90,7 @@ int volumes_create(struct volumes *volumes, const struct volume_request *request
 
 int volumes_get(struct volumes *volumes, const char *name, struct volume *out, struct error *e);
 
-/* ERROR_IN_USE names the containers. Never replaces: ERROR_EXISTS. */
+/* ERROR_IN_USE names the containers. Never replaces: ERROR_EXISTS. To its own name: nothing. */
 int volumes_rename(struct volumes *volumes, const char *from, const char *to,
                    enum change_origin origin, struct error *e);
 int volumes_set_readonly(struct volumes *volumes, const char *name, bool readonly,
@@ -96,7 +108,8 @@ struct prune_request {
     bool dry_run;                /* only tell */
     const struct filter *filter; /* may be NULL */
 };
-/* Removes dangling volumes; `visit` is told each one's name and size in bytes. */
+/* Removes dangling volumes; `visit` (may be NULL) is told each one's name and size in bytes.
+ * ERROR_IN_USE: another prune is running. */
 int volumes_prune(struct volumes *volumes, const struct prune_request *request,
                   void (*visit)(void *context, const char *name, uint64_t size), void *context,
                   struct error *e);
@@ -104,7 +117,9 @@ int volumes_prune(struct volumes *volumes, const struct prune_request *request,
 /*
  * Records references of the container `key` (a name, or an id; made with runtime "volctl" if
  * unknown). Volumes named are created at need, sources NULL get an anonymous one. On failure
- * nothing is recorded and volumes made on the way are removed again.
+ * nothing is recorded and volumes made on the way are removed again. A bind of a path in
+ * the tree is a reference to that volume. ERROR_DENIED: a volume is private to another
+ * container, which still refers to it; the text names it. Labels z and Z take effect.
  */
 int volumes_attach(struct volumes *volumes, const char *key, const struct mount_spec *specs,
                    size_t count, struct error *e);

@@ -1,0 +1,175 @@
+/*
+ * Making volumes in the store, and writing their records.
+ *
+ * A volume is made whole in staging/ID and then renamed, so that volumes/ has
+ * complete ones only. Everything is written before the first fsync: a journaling
+ * file system then pays one commit for the staged directory and one for the
+ * rename. A failure takes away what was staged; a crash leaves it for
+ * store_open to drop.
+ */
+#include "catalog/cleanup.h"
+#include "catalog/record.h"
+#include "fs/store_private.h"
+#include "fs/walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define RECORD_NAME     "volume.json"
+#define RECORD_NEW_NAME "volume.json.new"
+
+static int write_all(int fd, const char *text, size_t length)
+{
+    while (length > 0) {
+        ssize_t n = write(fd, text, length);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        text += n;
+        length -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Writes the record to a new file and fsyncs it. */
+static int record_write(int dir_fd, const char *name, const struct volume *volume)
+{
+    _cleanup_(free_p) char *text = record_encode(volume);
+    _cleanup_(close_p) int fd = -1;
+    int r;
+
+    if (!text)
+        return -ENOMEM;
+    fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    r = write_all(fd, text, strlen(text));
+    if (r)
+        return r;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* Owner first: a change of owner clears the set-id bits. */
+static int data_set_root(int fd, const struct store_root *root)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if ((st.st_uid != root->uid || st.st_gid != root->gid) && fchown(fd, root->uid, root->gid) < 0)
+        return -errno;
+    return fchmod(fd, root->mode & 07777) < 0 ? -errno : 0;
+}
+
+static int data_make(int stage_fd, const struct store_root *root, int *out)
+{
+    _cleanup_(close_p) int fd = -1;
+    int r;
+
+    if (mkdirat(stage_fd, "data", 0700) < 0)
+        return -errno;
+    fd = walk_open_directory(stage_fd, "data");
+    if (fd < 0)
+        return fd;
+    r = data_set_root(fd, root);
+    if (r)
+        return r;
+    *out = steal_fd(&fd);
+    return 0;
+}
+
+static int stage_fill(int stage_fd, const struct volume *volume, const struct store_root *root)
+{
+    _cleanup_(close_p) int data_fd = -1;
+    int r;
+
+    r = data_make(stage_fd, root, &data_fd);
+    if (r == 0)
+        r = record_write(stage_fd, RECORD_NAME, volume);
+    if (r)
+        return r;
+    return fsync(data_fd) < 0 || fsync(stage_fd) < 0 ? -errno : 0;
+}
+
+static void stage_undo(struct store *store, int stage_fd, const char *id)
+{
+    unlinkat(stage_fd, RECORD_NAME, 0);
+    unlinkat(stage_fd, "data", AT_REMOVEDIR);
+    unlinkat(store->staging_fd, id, AT_REMOVEDIR);
+}
+
+/* A complete directory is never empty, so a plain rename never replaces one. */
+static int stage_publish(struct store *store, const char *id)
+{
+    if (renameat(store->staging_fd, id, store->volumes_fd, id) < 0)
+        return errno == ENOTEMPTY ? -EEXIST : -errno;
+    if (fsync(store->volumes_fd) == 0)
+        return 0;
+    /* not known to be durable, so not made: back to where a failure is undone */
+    int r = -errno;
+    renameat(store->volumes_fd, id, store->staging_fd, id);
+    return r;
+}
+
+static int create_failed(const struct store *store, int r, const struct volume *volume,
+                         const struct store_root *root, struct error *e)
+{
+    if (r == -EPERM)
+        return error_set(e, ERROR_DENIED,
+                         "cannot give volume \"%s\" to %u:%u: volumefs runs as uid %u and not as "
+                         "root; leave uid and gid out, or run it as root",
+                         volume->name, root->uid, root->gid, geteuid());
+    return store_fail(store, r, "cannot make volume", volume->name, e);
+}
+
+int store_create(struct store *store, const struct volume *volume, const struct store_root *root,
+                 struct error *e)
+{
+    _cleanup_(close_p) int stage_fd = -1;
+    int r;
+
+    if (!name_is_volume_id(volume->id))
+        return -EINVAL;
+    if (mkdirat(store->staging_fd, volume->id, 0700) < 0)
+        return create_failed(store, -errno, volume, root, e);
+    stage_fd = walk_open_directory(store->staging_fd, volume->id);
+    r = stage_fd < 0 ? stage_fd : stage_fill(stage_fd, volume, root);
+    if (r == 0)
+        r = stage_publish(store, volume->id);
+    if (r == 0)
+        return 0;
+    stage_undo(store, stage_fd, volume->id);
+    return create_failed(store, r, volume, root, e);
+}
+
+static int record_replace(int dir_fd, const struct volume *volume)
+{
+    int r;
+
+    if (unlinkat(dir_fd, RECORD_NEW_NAME, 0) < 0 && errno != ENOENT)
+        return -errno;
+    r = record_write(dir_fd, RECORD_NEW_NAME, volume);
+    if (r == 0 && renameat(dir_fd, RECORD_NEW_NAME, dir_fd, RECORD_NAME) < 0)
+        r = -errno;
+    if (r) {
+        unlinkat(dir_fd, RECORD_NEW_NAME, 0);
+        return r;
+    }
+    return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+int store_write_record(struct store *store, const struct volume *volume, struct error *e)
+{
+    _cleanup_(close_p) int dir_fd = -1;
+    int r;
+
+    if (!name_is_volume_id(volume->id))
+        return -EINVAL;
+    dir_fd = walk_open_directory(store->volumes_fd, volume->id);
+    r = dir_fd < 0 ? dir_fd : record_replace(dir_fd, volume);
+    return r ? store_fail(store, r, "cannot write the record of volume", volume->name, e) : 0;
+}

@@ -1,0 +1,19 @@
+/* What the files of the store share: nobody else includes this. */
+#pragma once
+
+#include "fs/store.h"
+
+struct store {
+    char *path; /* canonical */
+    int fd;
+    int volumes_fd;
+    int staging_fd;
+    int trash_fd;
+    int lock_fd;
+};
+
+/* Renames `name` of `from_fd` to trash/NAME, or NAME.1 … if that is taken. 0 or negative errno. */
+int store_move_to_trash(const struct store *store, int from_fd, const char *name);
+
+/* Maps what the disk answered: ERROR_NO_SPACE for a full one. `what` is the start of the text. */
+int store_fail(const struct store *store, int r, const char *what, const char *id, struct error *e);

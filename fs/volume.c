@@ -1,0 +1,193 @@
+/*
+ * The use cases of volumes: opening, locks, events and plain access. Each
+ * change is in a file of its own (volume_create.c, volume_change.c,
+ * volume_remove.c, volume_attach.c), lists in volume_list.c.
+ *
+ * The catalog is the truth; the table is what it says, in memory; volume.json in
+ * the store is what it said, for a rebuild. A change goes to the catalog first.
+ * A crash before it loses the change, a crash after it leaves at worst a record
+ * one step behind, never one ahead. Only a new volume's directory comes before
+ * its row: a row must never promise data that is not there.
+ *
+ * Locks: a stripe for each volume name, held over a whole change including its
+ * system calls; several are taken in order. Under a stripe the locks of catalog,
+ * table, usage and problems are taken and dropped again. Events are told with no
+ * stripe held, as they may wait for the kernel, and that for the tree.
+ */
+#include "fs/volume.h"
+
+#include "catalog/cleanup.h"
+#include "fs/volume_private.h"
+
+#include <errno.h>
+#include <string.h>
+
+uint64_t stripe_of(const char *name)
+{
+    uint32_t hash = 2166136261U; /* FNV-1a */
+
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619U;
+    return UINT64_C(1) << (hash % STRIPES);
+}
+
+void stripes_lock(struct volumes *volumes, uint64_t mask)
+{
+    for (unsigned i = 0; i < STRIPES; i++)
+        if (mask & UINT64_C(1) << i)
+            pthread_mutex_lock(&volumes->stripes[i]);
+}
+
+void stripes_unlock(struct volumes *volumes, uint64_t mask)
+{
+    for (unsigned i = 0; i < STRIPES; i++)
+        if (mask & UINT64_C(1) << i)
+            pthread_mutex_unlock(&volumes->stripes[i]);
+}
+
+static struct volumes *volumes_new(const char *mountpoint)
+{
+    struct volumes *volumes = calloc(1, sizeof(*volumes));
+
+    if (!volumes)
+        return NULL;
+    for (unsigned i = 0; i < STRIPES; i++)
+        pthread_mutex_init(&volumes->stripes[i], NULL);
+    pthread_mutex_init(&volumes->trash_mutex, NULL);
+    pthread_cond_init(&volumes->trash_wake, NULL);
+    pthread_mutex_init(&volumes->problems_mutex, NULL);
+    volumes->mountpoint = strdup(mountpoint);
+    volumes->table = volume_table_new();
+    if (volumes->mountpoint && volumes->table)
+        return volumes;
+    return volumes_free(volumes);
+}
+
+struct volumes *volumes_free(struct volumes *volumes)
+{
+    if (!volumes)
+        return NULL;
+    volumes_stop_trash(volumes);
+    usage_free(volumes->usage);
+    catalog_free(volumes->catalog);
+    store_free(volumes->store);
+    volume_table_free(volumes->table);
+    volumes_problems_deinit(volumes);
+    free(volumes->mountpoint);
+    for (unsigned i = 0; i < STRIPES; i++)
+        pthread_mutex_destroy(&volumes->stripes[i]);
+    pthread_cond_destroy(&volumes->trash_wake);
+    pthread_mutex_destroy(&volumes->trash_mutex);
+    pthread_mutex_destroy(&volumes->problems_mutex);
+    free(volumes);
+    return NULL;
+}
+
+int volumes_open(struct volumes **out, const char *store_path, const char *mountpoint,
+                 struct error *e)
+{
+    struct volumes *volumes = volumes_new(mountpoint);
+    int r;
+
+    if (!volumes)
+        return -ENOMEM;
+    r = store_open(&volumes->store, store_path, mountpoint, e);
+    if (r == 0) {
+        volumes->usage = usage_new(volumes->store);
+        r = volumes->usage ? volumes_recover(volumes, e) : -ENOMEM;
+    }
+    if (r)
+        volumes_free(volumes);
+    else
+        *out = volumes;
+    return r;
+}
+
+void volumes_set_events(struct volumes *volumes, const struct volumes_events *events)
+{
+    volumes->events = *events;
+}
+
+void volumes_set_tree_device(struct volumes *volumes, dev_t device)
+{
+    atomic_store(&volumes->tree_device, device);
+}
+
+struct volume_table *volumes_table(struct volumes *volumes)
+{
+    return volumes->table;
+}
+
+struct store *volumes_store(struct volumes *volumes)
+{
+    return volumes->store;
+}
+
+struct catalog *volumes_catalog(struct volumes *volumes)
+{
+    return volumes->catalog;
+}
+
+struct usage *volumes_meter(struct volumes *volumes)
+{
+    return volumes->usage;
+}
+
+const char *volumes_mountpoint(const struct volumes *volumes)
+{
+    return volumes->mountpoint;
+}
+
+void volumes_tell_created(struct volumes *volumes, const char *name)
+{
+    if (volumes->events.created)
+        volumes->events.created(volumes->events.context, name);
+}
+
+void volumes_tell_removed(struct volumes *volumes, const char *name, struct volume_ref ref)
+{
+    if (volumes->events.removed)
+        volumes->events.removed(volumes->events.context, name, ref);
+}
+
+void volumes_tell_rules(struct volumes *volumes, const char *name, struct volume_ref ref)
+{
+    if (volumes->events.rules_changed)
+        volumes->events.rules_changed(volumes->events.context, name, ref);
+}
+
+int volume_not_found(const char *name, struct error *e)
+{
+    return error_set(e, ERROR_NOT_FOUND, "get %s: no such volume", name);
+}
+
+int volumes_scan_live(struct volumes *volumes, struct live_mounts *out, struct error *e)
+{
+    dev_t device = atomic_load(&volumes->tree_device);
+    int r;
+
+    *out = (struct live_mounts){0};
+    if (!device)
+        return 0;
+    r = live_mounts_scan(device, out);
+    return r ? error_set_errno(e, r, "cannot look for containers that have volumes mounted") : 0;
+}
+
+int volumes_get(struct volumes *volumes, const char *name, struct volume *out, struct error *e)
+{
+    int r = catalog_volume_get(volumes->catalog, name, out, e);
+
+    return r == ERROR_NOT_FOUND ? volume_not_found(name, e) : r;
+}
+
+int volumes_usage(struct volumes *volumes, const char *name, uint64_t *bytes, uint64_t *inodes,
+                  struct error *e)
+{
+    struct volume_entry entry;
+    int r;
+
+    if (!volume_table_find(volumes->table, name, &entry))
+        return volume_not_found(name, e);
+    r = usage_get(volumes->usage, entry.ref, entry.id, true, bytes, inodes);
+    return r ? error_set_errno(e, r, "cannot add up what volume \"%s\" uses", name) : 0;
+}

@@ -1,0 +1,141 @@
+/*
+ * Lists of volumes with their reference counts, and who refers to one.
+ *
+ * Counting is one scan of live mounts and one pass of attachments, whatever the
+ * number of volumes. What matches is copied first and visited then, with nothing
+ * held, so that a visitor may call any use case.
+ */
+#include "catalog/cleanup.h"
+#include "fs/volume_private.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct counted {
+    struct volume volume;
+    uint32_t references;
+};
+
+struct listing {
+    struct volumes *volumes;
+    const struct filter *filter;
+    uint32_t *counts; /* by slot of the table */
+    size_t slots;
+    struct counted *items;
+    size_t count;
+    size_t size;
+    bool failed; /* out of memory where nothing can be returned */
+};
+
+static void listing_deinit(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        volume_deinit(&listing->items[i].volume);
+    free(listing->items);
+    free(listing->counts);
+}
+
+static bool counts_reserve(struct listing *listing, size_t slots)
+{
+    size_t size = listing->slots ? listing->slots : 64;
+    uint32_t *grown;
+
+    while (size < slots)
+        size *= 2;
+    if (size == listing->slots)
+        return true;
+    grown = reallocarray(listing->counts, size, sizeof(*grown));
+    if (!grown)
+        return false;
+    memset(grown + listing->slots, 0, (size - listing->slots) * sizeof(*grown));
+    listing->counts = grown;
+    listing->slots = size;
+    return true;
+}
+
+static void listing_count(void *context, const char *volume_id, uint32_t containers)
+{
+    struct listing *listing = context;
+    struct volume_entry entry;
+
+    if (!volume_table_find_by_id(listing->volumes->table, volume_id, &entry))
+        return;
+    if (counts_reserve(listing, (size_t)entry.ref.index + 1))
+        listing->counts[entry.ref.index] = containers;
+    else
+        listing->failed = true;
+}
+
+static uint32_t listing_references(const struct listing *listing, const struct volume *volume)
+{
+    struct volume_entry entry;
+
+    if (!volume_table_find_by_id(listing->volumes->table, volume->id, &entry))
+        return 0;
+    return entry.ref.index < listing->slots ? listing->counts[entry.ref.index] : 0;
+}
+
+static int listing_add(void *context, const struct volume *volume)
+{
+    struct listing *listing = context;
+    uint32_t references = listing_references(listing, volume);
+    size_t size = listing->size ? listing->size * 2 : 64;
+    struct counted *grown;
+    int r;
+
+    if (listing->filter && !filter_match(listing->filter, volume, references == 0))
+        return 0;
+    if (listing->count == listing->size) {
+        grown = reallocarray(listing->items, size, sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        listing->items = grown;
+        listing->size = size;
+    }
+    r = volume_copy(&listing->items[listing->count].volume, volume);
+    if (r)
+        return r;
+    listing->items[listing->count++].references = references;
+    return 0;
+}
+
+static int listing_fill(struct listing *listing, struct error *e)
+{
+    _cleanup_(live_mounts_deinit) struct live_mounts live = {0};
+    struct volumes *volumes = listing->volumes;
+    int r;
+
+    r = volumes_scan_live(volumes, &live, e);
+    if (r == 0)
+        r = references_count_all(volumes->catalog, &live, listing_count, listing, e);
+    if (r == 0 && listing->failed)
+        r = -ENOMEM;
+    return r ? r : catalog_volume_each(volumes->catalog, listing_add, listing);
+}
+
+int volumes_each(struct volumes *volumes, const struct filter *filter,
+                 int (*visit)(void *context, const struct volume *volume, uint32_t references),
+                 void *context, struct error *e)
+{
+    _cleanup_(listing_deinit) struct listing listing = {.volumes = volumes, .filter = filter};
+    int r = listing_fill(&listing, e);
+
+    if (r < 0 && e && !e->text[0])
+        error_set_errno(e, r, "cannot list the volumes");
+    for (size_t i = 0; r == 0 && i < listing.count; i++)
+        r = visit(context, &listing.items[i].volume, listing.items[i].references);
+    return r;
+}
+
+int volumes_references(struct volumes *volumes, const char *name, struct references *out,
+                       struct error *e)
+{
+    _cleanup_(live_mounts_deinit) struct live_mounts live = {0};
+    _cleanup_(volume_deinit) struct volume volume = {0};
+    int r;
+
+    r = volumes_get(volumes, name, &volume, e);
+    if (r == 0)
+        r = volumes_scan_live(volumes, &live, e);
+    return r ? r : references_collect(volumes->catalog, &volume, &live, out, e);
+}

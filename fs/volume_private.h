@@ -1,0 +1,96 @@
+/* What the files of the use cases share: nobody else includes this. */
+#pragma once
+
+#include "fs/volume.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { STRIPES = 64 };
+
+struct problem {
+    char *subject;
+    char *text;
+    char *next;
+};
+
+struct volumes {
+    struct store *store;
+    struct catalog *catalog;
+    struct volume_table *table;
+    struct usage *usage;
+    char *mountpoint;
+    struct volumes_events events;
+    _Atomic dev_t tree_device; /* 0: not mounted yet */
+    pthread_mutex_t stripes[STRIPES];
+    atomic_bool pruning;
+
+    pthread_mutex_t trash_mutex; /* guards trash_due */
+    pthread_cond_t trash_wake;
+    bool trash_due;
+    atomic_bool trash_stop;
+    bool trash_started;
+    pthread_t trash_thread;
+
+    pthread_mutex_t problems_mutex; /* guards the list; the last lock taken anywhere */
+    struct problem *problems;
+    size_t problem_count;
+};
+
+/* ---- volume.c: locks, events ------------------------------------------- */
+
+/* The bit of a name's stripe; masks are ORed, and stripes locked in order, so nobody deadlocks. */
+uint64_t stripe_of(const char *name);
+void stripes_lock(struct volumes *volumes, uint64_t mask);
+void stripes_unlock(struct volumes *volumes, uint64_t mask);
+
+/* Live mounts as of now; none while the tree is not mounted. */
+int volumes_scan_live(struct volumes *volumes, struct live_mounts *out, struct error *e);
+
+void volumes_tell_created(struct volumes *volumes, const char *name);
+void volumes_tell_removed(struct volumes *volumes, const char *name, struct volume_ref ref);
+void volumes_tell_rules(struct volumes *volumes, const char *name, struct volume_ref ref);
+
+/* ERROR_NOT_FOUND with Docker's text. */
+int volume_not_found(const char *name, struct error *e);
+
+/* ---- volume_trash.c ------------------------------------------------------ */
+
+void volumes_wake_trash(struct volumes *volumes);
+void volumes_stop_trash(struct volumes *volumes);
+
+/* ---- volume_problem.c ---------------------------------------------------- */
+
+/* Replaces one of the same subject. Out of memory it is dropped. */
+void volumes_problem_set(struct volumes *volumes, const char *subject, const char *text,
+                         const char *next);
+void volumes_problem_clear(struct volumes *volumes, const char *subject);
+void volumes_problems_deinit(struct volumes *volumes);
+
+/* ---- volume_recover.c ----------------------------------------------------- */
+
+int volumes_recover(struct volumes *volumes, struct error *e);
+
+/* ---- volume_options.c ------------------------------------------------------ */
+
+/* What driver options ask for, into `volume` and `root`. ERROR_OPTION_INVALID. */
+int volume_apply_options(const struct pairs *options, struct volume *volume,
+                         struct store_root *root, struct error *e);
+
+/* ---- volume_create.c, with the name's stripe held --------------------------- */
+
+/* Checks name and driver. */
+int volume_check_request(const struct volume_request *request, struct error *e);
+/* `kind` anonymous: request->name was made by us. `ref` and `created` are always set on success. */
+int volume_find_or_make(struct volumes *volumes, const struct volume_request *request,
+                        enum volume_kind kind, struct volume *out, struct volume_ref *ref,
+                        bool *created, struct error *e);
+
+/* ---- volume_remove.c, with the name's stripe held ---------------------------- */
+
+/* ERROR_IN_USE, naming containers. */
+int volume_refuse_if_used(struct volumes *volumes, const struct volume *volume,
+                          const struct live_mounts *live, struct error *e);
+/* Tombstone, table, trash. */
+int volume_take_away(struct volumes *volumes, const char *id, struct volume_ref ref,
+                     struct error *e);

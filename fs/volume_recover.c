@@ -1,0 +1,192 @@
+/*
+ * What a start does: opens the catalog, finishes removals that a crash stopped,
+ * fills the table, and compares catalog and store.
+ *
+ *   row, directory          a volume
+ *   row, none               kept and reported: its data may come back
+ *   none, directory         reported: a creation that nobody was told of, or a
+ *                           catalog older than the store; its data stays
+ *   tombstone, directory    removal goes on
+ *   tombstone, none         forgotten
+ *   no catalog, directories the catalog is rebuilt from their records
+ *
+ * The cost is one pass of the catalog and one readdir, nothing for each volume.
+ */
+#include "catalog/cleanup.h"
+#include "fs/volume_private.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define RECOVER_SUBJECT "catalog"
+
+/* ---- the catalog ---------------------------------------------------------- */
+
+static int visit_any(void *context, const char *id)
+{
+    (void)context;
+    (void)id;
+    return 1;
+}
+
+struct rebuild_report {
+    struct volumes *volumes;
+    size_t lines;
+    char last[512];
+};
+
+static void rebuild_note(void *context, const char *line)
+{
+    struct rebuild_report *report = context;
+
+    report->lines++;
+    snprintf(report->last, sizeof(report->last), "%s", line);
+}
+
+/* A lost catalog must not look like a store of no volumes. */
+static int catalog_recreate(struct volumes *volumes, struct error *e)
+{
+    struct rebuild_report report = {.volumes = volumes};
+    const char *path = store_path(volumes->store);
+    char text[1024];
+    int r;
+
+    r = store_each(volumes->store, visit_any, NULL);
+    if (r < 0)
+        return error_set_errno(e, r, "%s/volumes", path);
+    if (r == 0)
+        return catalog_open(&volumes->catalog, store_fd(volumes->store), path, true, e);
+    r = catalog_rebuild(store_fd(volumes->store), path, rebuild_note, &report, e);
+    if (r)
+        return r;
+    snprintf(text, sizeof(text), "the catalog was lost and has been rebuilt from the store (%zu "
+             "volumes seen, the last: %s); containers' references are not in it",
+             report.lines, report.last);
+    volumes_problem_set(volumes, RECOVER_SUBJECT, text,
+                        "check the list with: volctl ls; attach containers again");
+    return catalog_open(&volumes->catalog, store_fd(volumes->store), path, false, e);
+}
+
+static int recover_catalog(struct volumes *volumes, struct error *e)
+{
+    int r = catalog_open(&volumes->catalog, store_fd(volumes->store), store_path(volumes->store),
+                         false, e);
+
+    return r == ERROR_NOT_FOUND ? catalog_recreate(volumes, e) : r;
+}
+
+/* ---- tombstones ------------------------------------------------------------ */
+
+struct ids {
+    char (*items)[VOLUME_ID_LENGTH + 1];
+    size_t count;
+};
+
+static void ids_deinit(struct ids *ids)
+{
+    free(ids->items);
+}
+
+static int ids_add(void *context, const char *id)
+{
+    struct ids *ids = context;
+    void *grown = reallocarray(ids->items, ids->count + 1, sizeof(*ids->items));
+
+    if (!grown)
+        return -ENOMEM;
+    ids->items = grown;
+    snprintf(ids->items[ids->count++], VOLUME_ID_LENGTH + 1, "%s", id);
+    return 0;
+}
+
+static int tombstone_resume(struct volumes *volumes, const char *id, struct error *e)
+{
+    int r = store_locate(volumes->store, id);
+
+    if (r < 0)
+        return error_set_errno(e, r, "removed volume %s", id);
+    if (r == STORE_LIVE)
+        return store_discard(volumes->store, id, e);
+    return r == STORE_ABSENT ? catalog_tombstone_forget(volumes->catalog, id, e) : 0;
+}
+
+static int recover_tombstones(struct volumes *volumes, struct error *e)
+{
+    _cleanup_(ids_deinit) struct ids ids = {0};
+    int r = catalog_tombstone_each(volumes->catalog, ids_add, &ids);
+
+    for (size_t i = 0; r == 0 && i < ids.count; i++)
+        r = tombstone_resume(volumes, ids.items[i], e);
+    return r;
+}
+
+/* ---- rows and directories ---------------------------------------------------- */
+
+static int recover_row(void *context, const struct volume *volume)
+{
+    struct volumes *volumes = context;
+    struct volume_ref ref;
+
+    return volume_table_insert(volumes->table, volume, &ref);
+}
+
+struct comparison {
+    struct volumes *volumes;
+    bool *seen; /* by slot: a fresh table has as many slots as volumes */
+};
+
+static int compare_directory(void *context, const char *id)
+{
+    struct comparison *comparison = context;
+    struct volume_entry entry;
+
+    if (volume_table_find_by_id(comparison->volumes->table, id, &entry))
+        comparison->seen[entry.ref.index] = true;
+    else
+        volumes_problem_set(comparison->volumes, id,
+                            "its data is in the store but the catalog does not know it",
+                            "to take it in, stop volumefs and run: volctl doctor --rebuild");
+    return 0;
+}
+
+static void report_missing(struct volumes *volumes, const struct volume_entry *entry)
+{
+    char text[256 + VOLUME_ID_LENGTH];
+    char next[128 + NAME_MAX_LENGTH];
+
+    snprintf(text, sizeof(text), "its data, volumes/%s, is missing from the store", entry->id);
+    snprintf(next, sizeof(next), "restore the directory from a backup, or give up the volume: "
+             "volctl rm %s", entry->name);
+    volumes_problem_set(volumes, entry->name, text, next);
+}
+
+static int recover_compare(struct volumes *volumes, struct error *e)
+{
+    uint32_t count = volume_table_count(volumes->table);
+    _cleanup_(free_p) bool *seen = calloc((size_t)count + 1, sizeof(*seen));
+    struct comparison comparison = {.volumes = volumes, .seen = seen};
+    struct volume_entry entry;
+    int r;
+
+    if (!seen)
+        return -ENOMEM;
+    r = store_each(volumes->store, compare_directory, &comparison);
+    if (r)
+        return error_set_errno(e, r, "%s/volumes", store_path(volumes->store));
+    for (uint32_t i = 0; volume_table_next(volumes->table, i, &entry); i = entry.ref.index + 1)
+        if (!seen[entry.ref.index])
+            report_missing(volumes, &entry);
+    return 0;
+}
+
+int volumes_recover(struct volumes *volumes, struct error *e)
+{
+    int r;
+
+    r = recover_catalog(volumes, e);
+    if (r == 0)
+        r = recover_tombstones(volumes, e);
+    if (r == 0)
+        r = catalog_volume_each(volumes->catalog, recover_row, volumes);
+    return r ? r : recover_compare(volumes, e);
+}
