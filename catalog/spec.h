@@ -19,22 +19,22 @@ enum { SPEC_TEXT_MAX = 16 << 10, SPEC_MOUNTS_MAX = 1024 };
 
 /* {0} is empty and safe to release. All strings owned; NULL where not given. */
 struct mount_spec {
-    enum mount_type type;
     char *source;      /* volume name or host path; NULL: anonymous volume or tmpfs */
     char *destination; /* absolute, cleaned, never "/" */
     char *mode;        /* the mode as written ("ro,z"), for inspect; NULL: none */
-    bool readonly;
-    enum access_label label;
-    bool nocopy;
-    bool create_source; /* -v makes a missing host directory; --mount does not */
-    char *propagation;  /* "rprivate", "shared", … for binds */
-    char *subpath;      /* relative and clean, for volumes */
+    char *propagation; /* of binds; "rprivate" unless another is given */
+    char *subpath;     /* relative and clean, for volumes */
     char *volume_driver;
     struct pairs volume_options;
     struct pairs volume_labels;
-    bool bind_nonrecursive;
     uint64_t tmpfs_size;
     mode_t tmpfs_mode; /* 0: not given */
+    enum mount_type type;
+    enum access_label label;
+    bool readonly;
+    bool nocopy;
+    bool create_source; /* -v makes a missing host directory; --mount does not */
+    bool bind_nonrecursive;
 };
 
 /* Parse one -v / --mount value. 0, -ENOMEM, or ERROR_SPEC_INVALID / ERROR_NAME_INVALID with
