@@ -138,6 +138,12 @@ int volumes_each(struct volumes *volumes, const struct filter *filter,
                  int (*visit)(void *context, const struct volume *volume, uint32_t references),
                  void *context, struct error *e);
 
+/* Visits every (volume, container that refers to it), the container by the name to show; a pair may
+ * come more than once (a container with two mounts of it). */
+int volumes_each_user(struct volumes *volumes,
+                      int (*visit)(void *context, const char *volume, const char *container),
+                      void *context, struct error *e);
+
 /* Bytes and inodes a volume uses (blocks, as du). See usage.h. */
 int volumes_usage(struct volumes *volumes, const char *name, uint64_t *bytes, uint64_t *inodes,
                   struct error *e);
