@@ -11,7 +11,11 @@ refused() {
 
     output=$(timeout 30 "$VOLUMEFS" "$@" 2>&1 3>&-) || status=$?
     printf '%s\n' "$output"
-    [ "$status" -gt 0 ] && [ "$status" -lt 124 ] && [ -n "$output" ] && fails daemon_is_mounted
+    if daemon_is_mounted; then
+        echo 'and yet it is mounted'
+        return 1
+    fi
+    [ "$status" -gt 0 ] && [ "$status" -lt 124 ] && [ -n "$output" ]
 }
 
 # The options of a daemon with these for store and mount point; the sockets are private.
@@ -45,7 +49,7 @@ rebuild() {
     daemon_start
     mountpoint -q "$TREE"
     [ "$(findmnt -n -o FSTYPE "$TREE")" = fuse.volumefs ]
-    [[ $(findmnt -n -o OPTIONS "$TREE") == *nosuid*nodev* || $(findmnt -n -o OPTIONS "$TREE") == *nodev*nosuid* ]]
+    [[ ,$(findmnt -n -o OPTIONS "$TREE"), == *,nodev,* ]] # device nodes are not honoured
     mkdir "$TREE/v"
     [ -S "$SOCKET" ]
     [ "$(curl -sS --unix-socket "$SOCKET" http://v/_ping)" = OK ]

@@ -23,12 +23,12 @@
 #define OK(call) check_ok((long)(call), #call, __FILE__, __LINE__)
 /* The call answers -1 with this errno. */
 #define FAILS(call, err) check_fails((long)(call), (err), #call, __FILE__, __LINE__)
-#define MUST(condition)  check_true((condition), #condition, __FILE__, __LINE__)
+#define MUST(condition)  ((condition) ? (void)0 : check_untrue(#condition, __FILE__, __LINE__))
 #define SAME(a, b)       check_same((long long)(a), (long long)(b), #a, #b, __FILE__, __LINE__)
 
 long check_ok(long value, const char *text, const char *file, int line);
 void check_fails(long value, int err, const char *text, const char *file, int line);
-void check_true(bool value, const char *text, const char *file, int line);
+_Noreturn void check_untrue(const char *text, const char *file, int line);
 void check_same(long long a, long long b, const char *text_a, const char *text_b, const char *file,
                 int line);
 

@@ -96,7 +96,7 @@ static void fsx_read(void)
 static void fsx_write_direct(void)
 {
     off_t offset = (off_t)random_below(SIZE_MAX_ / PAGE - 8) * PAGE;
-    size_t length = (1 + random_below(8)) * PAGE;
+    size_t length = (1 + random_below(8)) * (size_t)PAGE;
 
     if (fsx.direct < 0)
         return;
@@ -116,7 +116,7 @@ static void fsx_read_direct(void)
         return;
     FSX_SAY("direct read %lld", (long long)offset);
     n = OK(pread(fsx.direct, fsx.buffer, 8 * (size_t)PAGE, offset));
-    MUST(n == 8 * PAGE || offset + n == fsx.size);
+    MUST(n == 8 * (ssize_t)PAGE || offset + n == fsx.size);
     fsx_compare(fsx.buffer, offset, (size_t)n);
 }
 

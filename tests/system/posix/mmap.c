@@ -7,13 +7,19 @@
 #include <signal.h>
 #include <time.h>
 
-enum { PAGE = 4096 };
+#define PAGE ((size_t)4096)
+
+static void store(char *p, const char *text)
+{
+    while (*text)
+        *p++ = *text++;
+}
 
 static int make_pages(const char *name, int pages)
 {
     int fd = (int)OK(open(name, O_RDWR | O_CREAT, 0600));
 
-    OK(ftruncate(fd, (off_t)pages * PAGE));
+    OK(ftruncate(fd, pages * (off_t)PAGE));
     return fd;
 }
 
@@ -35,14 +41,14 @@ static void test_shared_writes(void **state)
     other = (int)OK(open("f", O_RDWR));
     p = map(fd, 4, PROT_READ | PROT_WRITE, MAP_SHARED);
     q = map(other, 4, PROT_READ, MAP_SHARED);
-    memcpy(p + PAGE - 2, "mapped", 6);
+    store(p + PAGE - 2, "mapped");
     MUST(!memcmp(q + PAGE - 2, "mapped", 6));
     OK(msync(p, 4 * PAGE, MS_SYNC));
     MUST(fd_holds(other, PAGE - 2, "mapped", 6));
     SAME(pwrite(other, "written", 7, 2 * PAGE), 7);
     MUST(!memcmp(p + 2 * PAGE, "written", 7));
     OK(close(fd));
-    memcpy(p, "still", 5); /* a mapping outlives its descriptor */
+    store(p, "still"); /* a mapping outlives its descriptor */
     OK(munmap(p, 4 * PAGE));
     MUST(fd_holds(other, 0, "still", 5));
     OK(munmap(q, 4 * PAGE));
@@ -78,7 +84,7 @@ static void store_in_child(void *context)
     (void)context;
     while (p[0] != 'p')
         usleep(100);
-    memcpy(p + 10, "child", 5);
+    store(p + 10, "child");
     p[0] = 'c';
 }
 
@@ -110,7 +116,7 @@ static void test_private_writes_stay_private(void **state)
     file_write("f", "original");
     fd = (int)OK(open("f", O_RDONLY));
     p = map(fd, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE);
-    memcpy(p, "changed!", 8);
+    store(p, "changed!");
     MUST(file_holds("f", "original"));
     OK(munmap(p, PAGE));
     MUST(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EACCES);
@@ -214,7 +220,7 @@ static void test_unlinked_mapping(void **state)
     p = map(fd, 1, PROT_READ | PROT_WRITE, MAP_SHARED);
     OK(close(fd));
     OK(unlink("f"));
-    memcpy(p, "alive", 5);
+    store(p, "alive");
     OK(msync(p, PAGE, MS_SYNC));
     MUST(!memcmp(p, "alive", 5));
     OK(munmap(p, PAGE));
@@ -229,7 +235,7 @@ static void test_copied_from_mapping(void **state)
     (void)state;
     fd = make_pages("f", 1);
     p = map(fd, 1, PROT_READ | PROT_WRITE, MAP_SHARED);
-    memcpy(p, "dirty page", 10);
+    store(p, "dirty page");
     out = (int)OK(open("out", O_RDWR | O_CREAT, 0600));
     SAME(copy_file_range(fd, NULL, out, NULL, PAGE, 0), PAGE);
     MUST(fd_holds(out, 0, "dirty page", 10));

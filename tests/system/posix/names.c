@@ -12,7 +12,7 @@ static unsigned count_entries(void)
 
     MUST(dir != NULL);
     while ((entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             count++;
     OK(closedir(dir));
     return count;
@@ -61,11 +61,11 @@ static void test_odd_names(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; strcmp(odd[i], "."); i++) {
+    for (size_t i = 0; strcmp(odd[i], ".") != 0; i++) {
         OK(mkdir(odd[i], 0755));
         MUST(is_listed(odd[i]));
     }
-    for (size_t i = 0; strcmp(odd[i], "."); i++)
+    for (size_t i = 0; strcmp(odd[i], ".") != 0; i++)
         OK(rmdir(odd[i]));
     SAME(count_entries(), 0);
     /* Case matters, and no form of a letter is folded into another. */

@@ -6,7 +6,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-enum { BLOCK = 65536 }; /* a multiple of every block size in use */
+/* a multiple of every block size in use */
+#define BLOCK ((off_t)65536)
 
 /* `count` blocks, the n-th filled with 'a' + n. */
 static int make_blocks(const char *name, int count)
@@ -16,7 +17,7 @@ static int make_blocks(const char *name, int count)
 
     for (int i = 0; i < count; i++) {
         memset(block, 'a' + i, BLOCK);
-        SAME(pwrite(fd, block, BLOCK, (off_t)i * BLOCK), BLOCK);
+        SAME(pwrite(fd, block, BLOCK, i * BLOCK), BLOCK);
     }
     return fd;
 }
@@ -29,7 +30,7 @@ static void expect_blocks(int fd, const char *letters)
     SAME(lseek(fd, 0, SEEK_END), strlen(letters) * BLOCK);
     for (size_t i = 0; letters[i]; i++) {
         memset(want, letters[i] == '.' ? 0 : letters[i], BLOCK);
-        SAME(pread(fd, block, BLOCK, (off_t)(i * BLOCK)), BLOCK);
+        SAME(pread(fd, block, BLOCK, (off_t)i * BLOCK), BLOCK);
         MUST(!memcmp(block, want, BLOCK));
     }
 }
@@ -58,7 +59,7 @@ static void test_allocate(void **state)
     FAILS(fallocate(fd, 0, 0, 0), EINVAL);
     FAILS(fallocate(fd, 0, -1, 1), EINVAL);
     FAILS(fallocate((int)OK(open("f", O_RDONLY)), 0, 0, 1), EBADF);
-    OK(posix_fallocate(fd, 0, 9 * (off_t)BLOCK) ? -1 : 0);
+    OK(posix_fallocate(fd, 0, 9 * BLOCK) ? -1 : 0);
     expect_blocks(fd, "a........");
     OK(close(fd));
 }

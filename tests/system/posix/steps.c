@@ -197,7 +197,10 @@ static long do_list(int dir, const struct step *s)
     if (fd < 0)
         return -errno;
     list = fdopendir(fd);
-    MUST(list != NULL);
+    if (!list) {
+        close(fd);
+        return -ENOMEM;
+    }
     while ((entry = readdir(list)))
         for (const char *p = entry->d_name; *p; p++)
             sum += (long)(p - entry->d_name + 1) * *p + entry->d_type;

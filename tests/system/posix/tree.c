@@ -93,7 +93,7 @@ static int compare_value(struct walk *w, const char *a, const char *b, const cha
 
     if (n < 0 || m < 0)
         return walk_differ(w, "attribute %s cannot be read", name);
-    if (n != m || memcmp(value_a, value_b, (size_t)n))
+    if (n != m || memcmp(value_a, value_b, (size_t)n) != 0)
         return walk_differ(w, "attribute %s differs", name);
     return 0;
 }
@@ -119,7 +119,7 @@ static int compare_xattrs(struct walk *w, int a, int b)
     if (!names_a || !names_b)
         return walk_differ(w, "out of memory");
     for (size_t i = 0; !r && i < count_a && i < count_b; i++) {
-        if (strcmp(names_a[i], names_b[i]))
+        if (strcmp(names_a[i], names_b[i]) != 0)
             return walk_differ(w, "attributes %s and %s", names_a[i], names_b[i]);
         r = compare_value(w, path_a, path_b, names_a[i]);
     }
@@ -140,7 +140,7 @@ static int compare_content(struct walk *w, int a, int b, const char *name)
     do {
         n = read(in_a, block_a, sizeof(block_a));
         m = read(in_b, block_b, sizeof(block_b));
-        if (n < 0 || n != m || memcmp(block_a, block_b, (size_t)n))
+        if (n < 0 || n != m || memcmp(block_a, block_b, (size_t)n) != 0)
             return walk_differ(w, "content differs");
     } while (n > 0);
     return 0;
@@ -152,7 +152,7 @@ static int compare_targets(struct walk *w, int a, int b, const char *name)
     ssize_t n = readlinkat(a, name, target_a, sizeof(target_a));
     ssize_t m = readlinkat(b, name, target_b, sizeof(target_b));
 
-    if (n < 0 || n != m || memcmp(target_a, target_b, (size_t)n))
+    if (n < 0 || n != m || memcmp(target_a, target_b, (size_t)n) != 0)
         return walk_differ(w, "link target differs");
     return 0;
 }
@@ -185,27 +185,25 @@ static int compare_entries(struct walk *w, int a, int b, const char *name)
 /* The names in a directory, each with its NUL, one after the other; to be freed. */
 static char *list_directory(int at, size_t *size)
 {
-    _cleanup_(free_p) char *list = NULL;
-    _cleanup_(closedir_p) DIR *dir = NULL;
-    const struct dirent *entry;
     int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct dirent *entry;
+    char *list = NULL;
+    FILE *out;
+    DIR *dir;
 
-    *size = 0;
     if (fd < 0)
         return NULL;
     dir = fdopendir(fd);
-    list = calloc(1, 1);
-    while (dir && list && (entry = readdir(dir))) {
-        size_t length = strlen(entry->d_name) + 1;
-        char *longer = realloc(list, *size + length);
-
-        if (!longer)
-            return NULL;
-        list = longer;
-        memcpy(list + *size, entry->d_name, length);
-        *size += length;
-    }
-    return dir ? steal_pointer(&list) : NULL;
+    out = open_memstream(&list, size);
+    while (dir && out && (entry = readdir(dir)))
+        fwrite(entry->d_name, strlen(entry->d_name) + 1, 1, out);
+    if (dir)
+        closedir(dir);
+    else
+        close(fd);
+    if (out)
+        fclose(out);
+    return list;
 }
 
 static int compare_directories(struct walk *w, int a, int b)
@@ -221,7 +219,7 @@ static int compare_directories(struct walk *w, int a, int b)
     for (size_t i = 0; i < count_a && i < count_b; i++) {
         int r;
 
-        if (strcmp(names_a[i], names_b[i]))
+        if (strcmp(names_a[i], names_b[i]) != 0)
             return walk_differ(w, "names %s and %s", names_a[i], names_b[i]);
         if (!strcmp(names_a[i], ".") || !strcmp(names_a[i], ".."))
             continue;

@@ -36,12 +36,11 @@ enum { NAMES = sizeof(names) / sizeof(*names) };
 static void choose_path(char path[PATH_SIZE])
 {
     uint64_t depth = 1 + random_below(3);
+    size_t length = 0;
 
-    path[0] = 0;
-    for (uint64_t i = 0; i < depth; i++) {
-        strcat(path, i ? "/" : "");
-        strcat(path, names[random_below(NAMES)]);
-    }
+    for (uint64_t i = 0; i < depth; i++)
+        length += (size_t)snprintf(path + length, PATH_SIZE - length, "%s%s", i ? "/" : "",
+                                   names[random_below(NAMES)]);
 }
 
 static struct step choose_step(void)
