@@ -81,7 +81,7 @@ rebuild() {
     mkdir "$TREE/v"
     (cd "$TREE/v" && exec sleep 60 3>&-) &
     user=$!
-    eventually 5 test "$(readlink "/proc/$user/cwd")" = "$TREE/v"
+    eventually 5 test "/proc/$user/cwd" -ef "$TREE/v"
     daemon_stop
     grep -Eqi 'busy|lazily|still (in use|used)' "$WORK/daemon.log"
     kill "$user"

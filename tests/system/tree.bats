@@ -18,6 +18,10 @@ as_user() {
     setpriv --reuid=12345 --regid=12345 --clear-groups "$@"
 }
 
+refcount_is() {
+    [ "$(volume_attribute "$TREE/$1" refcount)" = "$2" ]
+}
+
 attribute_names() {
     getfattr --absolute-names -d -m - "$1" | sed -n 's/^\([^#=]*\)=.*/\1/p'
 }
@@ -86,11 +90,11 @@ attribute_names() {
     [[ $output == *busy* ]]
     fails mv "$TREE/v" "$TREE/w"
     [[ $output == *busy* ]]
-    [ "$(volume_attribute "$TREE/v" refcount)" = 1 ]
+    refcount_is v 1
     [[ $(volume_attribute "$TREE/v" refs) == *:/data* ]]
     [ ! -e "$TREE/.volumefs/dangling/v" ]
     container_stop
-    eventually 10 test "$(volume_attribute "$TREE/v" refcount)" = 0
+    eventually 10 refcount_is v 0
     [ -e "$TREE/.volumefs/dangling/v" ]
     mv "$TREE/v" "$TREE/w"
     rmdir "$TREE/w"
