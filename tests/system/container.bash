@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# Something very like a container, without an engine: a process with its own mount namespace and
+# root directory, the host's programs in it, and volumes bind-mounted.
+#
+#   container_run VOLUME[:ro] COMMAND…        the volume is /data in it
+#   container_start VOLUME[:ro] COMMAND…      the same in the background; sets $CONTAINER_PID
+#   container_stop                            ends that
+
+container_make_root() {
+    local link
+
+    CONTAINER_ROOT=$WORK/croot
+    [ -d "$CONTAINER_ROOT" ] && return 0
+    mkdir -p "$CONTAINER_ROOT"/{usr,proc,dev,tmp,data,old,etc}
+    for link in bin sbin lib lib64; do
+        if [ -L "/$link" ]; then
+            ln -s "usr/$link" "$CONTAINER_ROOT/$link"
+        elif [ -d "/$link" ]; then
+            mkdir "$CONTAINER_ROOT/$link"
+        fi
+    done
+}
+
+# Runs in the new mount namespace: $1 root, $2 volume's path, $3 ro or rw, then the command.
+container_enter() {
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    printf '%s' '
+        set -e
+        root=$1 volume=$2 mode=$3
+        shift 3
+        mount --bind "$root" "$root"
+        mount --bind "$volume" "$root/data"
+        [ "$mode" = rw ] || mount -o remount,bind,ro "$root/data"
+        mount --rbind /usr "$root/usr"
+        for link in bin sbin lib lib64; do
+            [ -L "$root/$link" ] || [ ! -d "/$link" ] || mount --rbind "/$link" "$root/$link"
+        done
+        mount --rbind /dev "$root/dev"
+        mount --rbind /proc "$root/proc"
+        cd "$root"
+        pivot_root . old
+        umount -l /old
+        cd /
+        exec "$@"'
+}
+
+container_run() {
+    local volume=${1%:ro} mode=rw
+
+    [ "$volume" = "$1" ] || mode=ro
+    shift
+    container_make_root
+    timeout 60 unshare --mount --propagation private \
+        sh -c "$(container_enter)" container "$CONTAINER_ROOT" "$TREE/$volume" "$mode" "$@" 3>&-
+}
+
+# The command must not end by itself; what it says is in $WORK/container.log.
+container_start() {
+    local volume=${1%:ro} mode=rw
+
+    [ "$volume" = "$1" ] || mode=ro
+    shift
+    container_make_root
+    rm -f "$CONTAINER_ROOT/tmp/started"
+    unshare --mount --propagation private \
+        sh -c "$(container_enter)" container "$CONTAINER_ROOT" "$TREE/$volume" "$mode" \
+        sh -c ': >/tmp/started; exec "$@"' command "$@" >"$WORK/container.log" 2>&1 3>&- &
+    CONTAINER_PID=$!
+    eventually 10 test -e "$CONTAINER_ROOT/tmp/started"
+}
+
+container_stop() {
+    kill -KILL "$CONTAINER_PID"
+    wait "$CONTAINER_PID" 2>/dev/null || true
+    unset CONTAINER_PID
+}

@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2012,SC2016 # names here are plain
+# A read-only volume refuses every change, from anyone and by any way, at once.
+
+load lib
+load container
+
+setup() {
+    require_mounts
+    work_make
+    daemon_start
+    mkdir "$TREE/v"
+    mkdir "$TREE/v/dir"
+    echo text >"$TREE/v/file"
+    ln -s file "$TREE/v/link"
+    mkfifo "$TREE/v/fifo"
+    setfattr -n user.note -v text "$TREE/v/file"
+}
+
+# Each change, tried on the names below directory $1; "name: errno" for each that is not EROFS.
+try_changes() {
+    python3 - "$1" <<'PYTHON'
+import errno, os, sys
+os.chdir(sys.argv[1])
+def tmpfile():
+    os.close(os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600))
+def opened(name, flags):
+    return lambda: os.close(os.open(name, flags, 0o600))
+changes = {
+    "create": opened("new", os.O_WRONLY | os.O_CREAT),
+    "create exclusively": opened("new", os.O_WRONLY | os.O_CREAT | os.O_EXCL),
+    "open for writing": opened("file", os.O_WRONLY),
+    "open for both": opened("file", os.O_RDWR),
+    "open to append": opened("file", os.O_WRONLY | os.O_APPEND),
+    "open and truncate": opened("file", os.O_RDONLY | os.O_TRUNC),
+    "unnamed file": tmpfile,
+    "truncate": lambda: os.truncate("file", 0),
+    "mkdir": lambda: os.mkdir("newdir"),
+    "rmdir": lambda: os.rmdir("dir"),
+    "unlink": lambda: os.unlink("file"),
+    "unlink link": lambda: os.unlink("link"),
+    "rename": lambda: os.rename("file", "other"),
+    "rename over": lambda: os.rename("file", "link"),
+    "rename into": lambda: os.rename("file", "dir/file"),
+    "link": lambda: os.link("file", "hard"),
+    "symlink": lambda: os.symlink("file", "soft"),
+    "fifo": lambda: os.mkfifo("newfifo"),
+    "device": lambda: os.mknod("null", 0o20666, os.makedev(1, 3)),
+    "chmod": lambda: os.chmod("file", 0o600),
+    "chmod root": lambda: os.chmod(".", 0o700),
+    "chown": lambda: os.chown("file", 1, 1),
+    "chown link": lambda: os.lchown("link", 1, 1),
+    "utimes": lambda: os.utime("file", (1, 1)),
+    "touch": lambda: os.utime("file"),
+    "setxattr": lambda: os.setxattr("file", "user.new", b"x"),
+    "removexattr": lambda: os.removexattr("file", "user.note"),
+    "setxattr of root": lambda: os.setxattr(".", "user.new", b"x"),
+    "acl": lambda: os.setxattr("file", "system.posix_acl_access", b"\x02\0\0\0"
+        b"\x01\0\x06\0\xff\xff\xff\xff\x02\0\x06\0\x39\x30\0\0\x04\0\x04\0\xff\xff\xff\xff"
+        b"\x10\0\x06\0\xff\xff\xff\xff\x20\0\x04\0\xff\xff\xff\xff"),
+}
+for name, change in changes.items():
+    try:
+        change()
+        print(f"{name}: done")
+    except OSError as e:
+        if e.errno != errno.EROFS:
+            print(f"{name}: {errno.errorcode[e.errno]}")
+PYTHON
+}
+
+expect_refusal() {
+    local found
+
+    found=$(try_changes "$1")
+    [ -z "$found" ] || {
+        echo "$found"
+        return 1
+    }
+}
+
+@test "every change is refused with EROFS, also by root and of names already known" {
+    find "$TREE/v" -ls >"$WORK/before" # every name and attribute is in the caches now
+    volume_set_readonly "$TREE/v" 1
+    expect_refusal "$TREE/v"
+    find "$TREE/v" -ls | diff "$WORK/before" -
+    [ "$(cat "$TREE/v/file")" = text ]
+}
+
+@test "reading goes on" {
+    volume_set_readonly "$TREE/v" 1
+    [ "$(cat "$TREE/v/file")" = text ]
+    [ "$(cat "$TREE/v/link")" = text ]
+    [ "$(ls "$TREE/v" | tr '\n' ' ')" = 'dir fifo file link ' ]
+    [ "$(getfattr --absolute-names --only-values -n user.note "$TREE/v/file")" = text ]
+    [ "$(volume_attribute "$TREE/v" readonly)" = 1 ]
+    df "$TREE/v" >/dev/null
+    tar -C "$TREE/v" -cf /dev/null .
+    flock -s "$TREE/v/file" true
+}
+
+@test "it takes effect at once and is taken back at once" {
+    local i
+
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        volume_set_readonly "$TREE/v" 1
+        fails touch "$TREE/v/file"
+        [[ $output == *'Read-only file system'* ]]
+        fails touch "$TREE/v/new$i"
+        volume_set_readonly "$TREE/v" 0
+        touch "$TREE/v/file" "$TREE/v/new$i"
+    done
+}
+
+@test "only that volume is concerned" {
+    mkdir "$TREE/w"
+    volume_set_readonly "$TREE/v" 1
+    touch "$TREE/w/f"
+    mkdir "$TREE/another"
+    rmdir "$TREE/another"
+    fails cp "$TREE/w/f" "$TREE/v/"
+    cp "$TREE/v/file" "$TREE/w/"
+}
+
+@test "it is refused in containers too, and set by the host for those that run" {
+    container_start v sh -c 'exec 2>&1; while sleep 0.05; do
+        if echo x >>/data/file; then echo wrote; else echo refused; fi; done'
+    eventually 10 grep -q wrote "$WORK/container.log"
+    volume_set_readonly "$TREE/v" 1
+    : >"$WORK/container.log"
+    eventually 10 grep -q refused "$WORK/container.log"
+    sleep 0.3
+    sed -i '1d' "$WORK/container.log" # one may have been under way
+    volume_set_readonly "$TREE/v" 0
+    container_stop
+    volume_set_readonly "$TREE/v" 1
+    fails container_run v touch /data/new
+    [[ $output == *'Read-only file system'* ]]
+    fails container_run v mount -o remount,bind,rw /data # its own mount has no say
+    fails container_run v rm /data/file
+    [ -e "$TREE/v/file" ]
+}
+
+@test "rm -r leaves a read-only volume whole" {
+    volume_set_readonly "$TREE/v" 1
+    fails rm -r "$TREE/v"
+    [ "$(cat "$TREE/v/file")" = text ]
+    [ -d "$TREE/v/dir" ]
+}
+
+@test "it survives a restart and a crash of the daemon" {
+    volume_set_readonly "$TREE/v" 1
+    daemon_stop
+    daemon_start
+    [ "$(volume_attribute "$TREE/v" readonly)" = 1 ]
+    expect_refusal "$TREE/v"
+    daemon_kill
+    daemon_start
+    expect_refusal "$TREE/v"
+    volume_set_readonly "$TREE/v" 0
+    daemon_kill
+    daemon_start
+    touch "$TREE/v/file"
+}
+
+@test "set through the API it counts at once in the tree" {
+    touch "$TREE/v/file"
+    curl -sSf --unix-socket "$SOCKET" -X PATCH -H 'Content-Type: application/json' \
+        -d '{"ReadOnly":true}' http://v/volumefs/volumes/v
+    fails touch "$TREE/v/file"
+    [[ $output == *'Read-only file system'* ]]
+    curl -sSf --unix-socket "$SOCKET" -X PATCH -H 'Content-Type: application/json' \
+        -d '{"ReadOnly":false}' http://v/volumefs/volumes/v
+    touch "$TREE/v/file"
+}
+
+# Data of a file opened for writing before the switch is in the kernel's hands (passthrough cannot
+# be revoked): a write may still succeed. What goes through the daemon is refused.
+@test "a file that was open for writing" {
+    exec 7>>"$TREE/v/file"
+    volume_set_readonly "$TREE/v" 1
+    run python3 -c 'import errno, os
+try: os.write(7, b"late\n"); print("written")
+except OSError as e: print(errno.errorcode[e.errno])'
+    [[ $output == written || $output == EROFS ]]
+    run python3 -c 'import errno, os
+for f in (lambda: os.ftruncate(7, 0), lambda: os.fchmod(7, 0o600), lambda: os.fchown(7, 1, 1),
+          lambda: os.posix_fallocate(7, 0, 99999)):
+    try: f(); print("done")
+    except OSError as e: print(errno.errorcode[e.errno])'
+    exec 7>&-
+    [ "$output" = $'EROFS\nEROFS\nEROFS\nEROFS' ]
+    grep -q text "$TREE/v/file"
+}
