@@ -550,6 +550,7 @@ static void test_second_service_and_slow_clients(void **state)
     }
     assert_int_equal(ask_echo(path), 200);
     assert_string_equal(answer_body(), "hello");
+    usleep(100000); /* for that one's place */
     extra = client_connect(path);
     usleep(100000);
     status = ask_echo(path); /* no place is left: closed, or served when one is free */
