@@ -220,7 +220,10 @@ static pid_t start_child(const char *root)
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        byte = unshare(CLONE_NEWNS) == 0 && (!root || (chroot(root) == 0 && chdir("/") == 0));
+        bool ok = unshare(CLONE_NEWNS) == 0 && (!root || (chroot(root) == 0 && chdir("/") == 0));
+
+        if (!ok)
+            byte = 0;
         if (write(ready[1], &byte, 1) != 1)
             _exit(1);
         pause();
