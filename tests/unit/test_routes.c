@@ -326,7 +326,8 @@ static int ask_chunked(size_t count)
     int length = sprintf(chunk, "1000\r\n");
 
     memset(chunk + length, ' ', 4096);
-    memcpy(chunk + length + 4096, "\r\n", 2);
+    chunk[length + 4096] = '\r';
+    chunk[length + 4097] = '\n';
     client_send(fd, head, sizeof(head) - 1);
     for (size_t i = 0; i < count; i++)
         client_send(fd, chunk, (size_t)length + 4096 + 2);
@@ -386,9 +387,7 @@ static void test_large_headers(void **state)
     assert_true(status == 0 || status == 414 || status == 431);
     free(path);
     path = malloc(4096);
-    memset(path, 'a', 4096);
-    memcpy(path, "/volumefs/volumes/", 18);
-    path[2000] = 0;
+    snprintf(path, 4096, "/volumefs/volumes/%02000d", 0);
     assert_int_equal(ask("GET", path, NULL), 400); /* one component, longer than any name */
     free(path);
     free(text);
