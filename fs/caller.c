@@ -63,12 +63,17 @@ static bool span_cut_suffix(struct span *s, const char *suffix)
     return true;
 }
 
+static bool hex_digit(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
 static bool span_is_engine_id(struct span s)
 {
     if (s.length != ENGINE_ID_LENGTH)
         return false;
     for (size_t i = 0; i < s.length; i++)
-        if (!memchr("0123456789abcdef", s.start[i], 16))
+        if (!hex_digit(s.start[i]))
             return false;
     return true;
 }

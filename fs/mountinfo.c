@@ -128,8 +128,10 @@ bool mountinfo_parse_line(char *line, struct mountinfo *out)
         return false;
     if (length && line[length - 1] == '\n')
         line[length - 1] = 0;
-    if (!number_field(field_next(&rest)) || !number_field(field_next(&rest)) ||
-        !device_parse(field_next(&rest), &out->device))
+    for (int i = 0; i < 2; i++) /* the mount's id, and its parent's */
+        if (!number_field(field_next(&rest)))
+            return false;
+    if (!device_parse(field_next(&rest), &out->device))
         return false;
     out->root = field_next(&rest);
     out->mount_point = field_next(&rest);

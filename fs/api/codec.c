@@ -6,8 +6,6 @@
  */
 #include "fs/api/codec.h"
 
-#include "catalog/cleanup.h"
-
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -54,15 +52,19 @@ struct json_t *codec_number(uint64_t value)
 static json_t *text_value(const char *text)
 {
     json_t *value = json_string(text);
-    _cleanup_(free_p) char *copy = NULL;
+    char *copy;
 
     if (value)
         return value;
     copy = strdup(text);
-    for (char *c = copy; c && *c; c++)
+    if (!copy)
+        return NULL;
+    for (char *c = copy; *c; c++)
         if ((unsigned char)*c >= 0x80)
             *c = '?';
-    return copy ? json_string(copy) : NULL;
+    value = json_string(copy);
+    free(copy);
+    return value;
 }
 
 /* Null for none, as Docker writes it. */

@@ -150,10 +150,12 @@ static int take_pairs(json_t *object, const char *key, struct pairs *out, struct
         r = pairs_set(out, name, json_string_value(value));
         if (r == ERROR_LIMIT)
             return error_set(e, ERROR_REQUEST_INVALID,
-                             "'%s' may have %d entries, keys of %d bytes and values of %d", key,
-                             PAIRS_MAX, PAIR_KEY_MAX, PAIR_VALUE_MAX);
+                             "'%s' is too large: %d entries, keys of %d bytes and values of %d at "
+                             "most",
+                             key, PAIRS_MAX, PAIR_KEY_MAX, PAIR_VALUE_MAX);
         if (r != 0)
-            return r;
+            return error_set(e, r, "'%s' has a key or value that cannot be kept: '%.100s'", key,
+                             name);
     }
     return 0;
 }

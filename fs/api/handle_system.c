@@ -4,17 +4,15 @@
  */
 #include "fs/api/codec.h"
 #include "fs/api/handlers.h"
+#include "fs/api/socket.h"
 
 #include "catalog/cleanup.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-
-enum { GROUP_BUFFER_SIZE = 64 << 10 };
+#include <unistd.h>
 
 static int respond(struct response *response, struct json_t *value)
 {
@@ -167,16 +165,11 @@ static int check_data(const struct api_context *api, struct json_t *problems, st
 
 static int check_group(const struct api_context *api, struct json_t *problems)
 {
-    _cleanup_(free_p) char *buffer = malloc(GROUP_BUFFER_SIZE);
-    struct group group;
-    struct group *found = NULL;
     struct error text;
     struct error next;
+    gid_t group;
 
-    if (!buffer)
-        return -ENOMEM;
-    if (!api->group ||
-        (getgrnam_r(api->group, &group, buffer, GROUP_BUFFER_SIZE, &found) == 0 && found))
+    if (!api->group || api_group_find(api->group, &group))
         return 0;
     error_set(&text, 0, "there is no group %s, so only root may use volctl", api->group);
     error_set(&next, 0, "groupadd --system %s, then restart the daemon", api->group);

@@ -94,17 +94,16 @@ static int stale_remove(const struct api_socket *socket, struct error *e)
     return 0;
 }
 
-/* The group's id; the daemon's own where there is no such group. */
-static gid_t group_find(const char *name)
+bool api_group_find(const char *name, gid_t *out)
 {
-    _cleanup_(free_p) char *buffer = malloc(GROUP_BUFFER_SIZE);
+    char *buffer = malloc(GROUP_BUFFER_SIZE);
     struct group group;
     struct group *found = NULL;
 
-    if (!name || !buffer || getgrnam_r(name, &group, buffer, GROUP_BUFFER_SIZE, &found) != 0 ||
-        !found)
-        return getegid();
-    return found->gr_gid;
+    if (buffer && getgrnam_r(name, &group, buffer, GROUP_BUFFER_SIZE, &found) == 0 && found)
+        *out = found->gr_gid;
+    free(buffer);
+    return found;
 }
 
 static int socket_bind(struct api_socket *out, struct error *e)
@@ -145,7 +144,8 @@ int api_socket_open(struct api_socket *out, const char *path, const char *group,
                          "socket path '%s' must be absolute and shorter than %zu bytes", path,
                          sizeof(out->path));
     memcpy(out->path, path, strlen(path) + 1);
-    out->group = group_find(group);
+    if (!group || !api_group_find(group, &out->group))
+        out->group = getegid();
     parent = parent_lock(path, e);
     if (parent < 0)
         return parent;

@@ -27,6 +27,9 @@ struct api_socket {
  */
 int api_socket_open(struct api_socket *out, const char *path, const char *group, struct error *e);
 
+/* False: there is no such group (or it cannot be found out). */
+bool api_group_find(const char *name, gid_t *out);
+
 /* Unlinks the path if it is still this socket. */
 void api_socket_unlink(struct api_socket *socket);
 void api_socket_deinit(struct api_socket *socket); /* closes, if not handed over */

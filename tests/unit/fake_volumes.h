@@ -23,3 +23,4 @@ struct fake_volumes {
 extern struct fake_volumes fake_volumes;
 
 void fake_volumes_reset(void);
+unsigned fake_volumes_most_inside(void); /* while calls may still run */

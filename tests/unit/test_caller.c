@@ -135,7 +135,7 @@ static const struct text_case cases[] = {
     {"a service", "0::/system.slice/ssh.service\n", NULL},
     {"init", "0::/init.scope\n", NULL},
     {"a manager with 32 hex digits",
-     "4:memory:/process_api/e2f8b7fc0abe3ffea4d3aa3fcfaf37e7\n0::/\n", NULL},
+     "4:memory:/job_manager/e2f8b7fc0abe3ffea4d3aa3fcfaf37e7\n0::/\n", NULL},
     {"63 digits", "0::/docker/f4b1c0d9e8a7f6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b\n",
      NULL},
     {"65 digits", "0::/docker/" ID_A "0\n", NULL},
@@ -220,7 +220,10 @@ static pid_t start_child(const char *root)
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        byte = unshare(CLONE_NEWNS) == 0 && (!root || (chroot(root) == 0 && chdir("/") == 0));
+        bool ok = unshare(CLONE_NEWNS) == 0 && (!root || (chroot(root) == 0 && chdir("/") == 0));
+
+        if (!ok)
+            byte = 0;
         if (write(ready[1], &byte, 1) != 1)
             _exit(1);
         pause();

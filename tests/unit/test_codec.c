@@ -150,7 +150,8 @@ static void test_depth_is_bounded(void **state)
     struct create_body body;
 
     (void)state;
-    memcpy(text, "{\"Labels\":", 10);
+    assert_non_null(text);
+    snprintf(text, depth + 16, "{\"Labels\":");
     memset(text + 10, '[', depth);
     assert_int_equal(codec_read_create(text, depth + 10, &body, NULL), ERROR_REQUEST_INVALID);
     free(text);
@@ -166,7 +167,7 @@ static void test_pairs_are_bounded(void **state)
     (void)state;
     for (int i = 0; i <= PAIRS_MAX; i++)
         used += (size_t)sprintf(text + used, "%s\"k%d\":\"v\"", i ? "," : "", i);
-    strcpy(text + used, "}}");
+    snprintf(text + used, 8, "}}");
     assert_int_equal(codec_read_create(text, strlen(text), &body, &e), ERROR_REQUEST_INVALID);
     assert_non_null(strstr(e.text, "Labels"));
     assert_null(body.labels.items);
@@ -183,7 +184,7 @@ static void test_mounts_are_bounded(void **state)
     (void)state;
     for (int i = 0; i <= SPEC_MOUNTS_MAX; i++)
         used += (size_t)sprintf(text + used, "%s\"v:/d%d\"", i ? "," : "", i);
-    strcpy(text + used, "]}");
+    snprintf(text + used, 8, "]}");
     assert_int_equal(codec_read_attach(text, strlen(text), &body, &e), ERROR_REQUEST_INVALID);
     assert_non_null(strstr(e.text, "more than"));
     free(text);

@@ -95,7 +95,8 @@ static char *literal(const char *text)
     static unsigned next;
     char *copy = texts[next++ % 64];
 
-    return strcpy(copy, text);
+    snprintf(copy, sizeof(texts[0]), "%s", text);
+    return copy;
 }
 
 static const struct live_mounts *live_of(size_t count, const char *rows[][3])
