@@ -1,0 +1,110 @@
+/*
+ * What is written on the command line, read and checked.
+ */
+#include "tools/volctl/arguments.h"
+
+#include "catalog/cleanup.h"
+#include "catalog/spec.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+static int object_set_text(json_t *object, const char *key, const char *value, struct error *e)
+{
+    json_t *text = json_string(value);
+
+    if (!text)
+        return error_set(e, ERROR_REQUEST_INVALID, "'%s=%s' is not UTF-8", key, value);
+    if (json_object_set_new(object, key, text) < 0)
+        return error_set(e, ERROR_REQUEST_INVALID, "'%s' is not UTF-8", key);
+    return 0;
+}
+
+int arguments_add_pair(json_t *object, const char *text, struct error *e)
+{
+    size_t length = strcspn(text, "=");
+    _cleanup_(free_p) char *key = strndup(text, length);
+
+    if (!key)
+        return -ENOMEM;
+    if (length == 0)
+        return error_set(e, ERROR_REQUEST_INVALID, "'%s' has no key; write KEY=VALUE", text);
+    return object_set_text(object, key, text[length] ? text + length + 1 : "", e);
+}
+
+int arguments_add_filter(json_t *filters, const char *text, struct error *e)
+{
+    size_t length = strcspn(text, "=");
+    _cleanup_(free_p) char *key = strndup(text, length);
+    json_t *values;
+
+    if (!key)
+        return -ENOMEM;
+    if (!text[length] || length == 0)
+        return error_set(e, ERROR_REQUEST_INVALID,
+                         "bad format of filter '%s' (expected name=value)", text);
+    values = json_object_get(filters, key);
+    if (!values) {
+        values = json_array();
+        if (!values || json_object_set_new(filters, key, values) < 0)
+            return error_set(e, ERROR_REQUEST_INVALID, "'%s' is not UTF-8", key);
+    }
+    if (json_array_append_new(values, json_string(text + length + 1)) < 0)
+        return error_set(e, ERROR_REQUEST_INVALID, "'%s' is not UTF-8", text);
+    return 0;
+}
+
+int arguments_add_setting(json_t *object, const char *text, struct error *e)
+{
+    static const struct {
+        const char *word;
+        bool value;
+    } words[] = {{"on", true},   {"true", true},   {"1", true},
+                 {"off", false}, {"false", false}, {"0", false}};
+    const char *value = strchr(text, '=');
+
+    if (!value || strncmp(text, "readonly=", sizeof("readonly=") - 1) != 0)
+        return error_set(e, ERROR_REQUEST_INVALID,
+                         "'%s' is nothing that can be set; write readonly=on or readonly=off",
+                         text);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcasecmp(words[i].word, value + 1) == 0)
+            return json_object_set_new(object, "ReadOnly", json_boolean(words[i].value)) < 0
+                       ? -ENOMEM
+                       : 0;
+    return error_set(e, ERROR_REQUEST_INVALID, "'%s' is neither on nor off; write readonly=on",
+                     text);
+}
+
+bool arguments_check_id(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length > 0 && length <= 10 && strspn(text, "0123456789") == length &&
+           strtoull(text, NULL, 10) < UINT32_MAX;
+}
+
+bool arguments_check_mode(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length > 0 && length <= 5 && strspn(text, "01234567") == length &&
+           strtoul(text, NULL, 8) <= 07777;
+}
+
+char *arguments_absolute_volume(const char *spec, const char *cwd)
+{
+    size_t length = strcspn(spec, ":");
+    _cleanup_(free_p) char *joined = NULL, *clean = NULL;
+    char *out;
+
+    if (spec[0] != '.' || !spec[length])
+        return strdup(spec);
+    if (asprintf(&joined, "%s/%.*s", cwd, (int)length, spec) < 0)
+        return NULL;
+    clean = spec_clean_path(joined);
+    if (!clean || asprintf(&out, "%s%s", clean, spec + length) < 0)
+        return NULL;
+    return out;
+}

@@ -1,0 +1,32 @@
+/*
+ * What is written on the command line, read and checked. Pure; JSON values
+ * because that is where they go.
+ */
+#pragma once
+
+#include "catalog/error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* "k=v", or "k" for an empty value, as Docker takes it; a later one wins. ERROR_REQUEST_INVALID. */
+int arguments_add_pair(json_t *object, const char *text, struct error *e);
+
+/* "k=v" to {"k":["v",…]}; both sides must be there. ERROR_REQUEST_INVALID. */
+int arguments_add_filter(json_t *filters, const char *text, struct error *e);
+
+/* "readonly=on|off|true|false|1|0" to {"ReadOnly":…}. ERROR_REQUEST_INVALID. */
+int arguments_add_setting(json_t *object, const char *text, struct error *e);
+
+/* Decimal, up to 2^32 - 2 (the last one is no id). */
+bool arguments_check_id(const char *text);
+
+/* Octal, up to 7777. */
+bool arguments_check_mode(const char *text);
+
+/*
+ * A -v value with a source that begins with '.' made absolute against `cwd`, as
+ * Docker's command line does; any other is copied. NULL: out of memory.
+ */
+char *arguments_absolute_volume(const char *spec, const char *cwd);

@@ -1,0 +1,173 @@
+/*
+ * HTTP over a unix socket with libcurl, which nothing else here knows of.
+ *
+ * The host in the URL means nothing: every connection goes to the socket, and
+ * proxies from the environment are not asked. An answer is read up to a bound.
+ */
+#include "tools/volctl/client.h"
+
+#include "catalog/cleanup.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <string.h>
+
+enum { CONNECT_TIMEOUT_S = 5, REQUEST_TIMEOUT_S = 600 };
+
+struct client {
+    CURL *curl;
+    char *socket;
+};
+
+struct client *client_new(const char *socket)
+{
+    struct client *client = calloc(1, sizeof(*client));
+
+    if (!client)
+        return NULL;
+    client->curl = curl_easy_init();
+    client->socket = strdup(socket);
+    if (!client->curl || !client->socket)
+        return client_free(client);
+    return client;
+}
+
+struct client *client_free(struct client *client)
+{
+    if (client) {
+        curl_easy_cleanup(client->curl);
+        free(client->socket);
+        free(client);
+    }
+    return NULL;
+}
+
+void answer_deinit(struct answer *answer)
+{
+    free(answer->body);
+    *answer = (struct answer){0};
+}
+
+/* Returning less than was offered ends the transfer. */
+static size_t answer_append(char *data, size_t size, size_t count, void *context)
+{
+    struct answer *answer = context;
+    size_t length = size * count;
+    char *body;
+
+    if (length > CLIENT_ANSWER_MAX - answer->length) {
+        answer->length = CLIENT_ANSWER_MAX + 1UL; /* told apart from a lack of memory */
+        return 0;
+    }
+    body = realloc(answer->body, answer->length + length + 1);
+    if (!body)
+        return 0;
+    memcpy(body + answer->length, data, length);
+    answer->body = body;
+    answer->length += length;
+    body[answer->length] = 0;
+    return length;
+}
+
+static void curl_slist_free_p(struct curl_slist **list)
+{
+    curl_slist_free_all(*list);
+}
+
+static int client_explain(const struct client *client, CURLcode code, const struct answer *answer,
+                          struct error *e)
+{
+    long err = 0;
+
+    if (code == CURLE_OUT_OF_MEMORY)
+        return -ENOMEM;
+    if (code == CURLE_WRITE_ERROR && answer->length > CLIENT_ANSWER_MAX)
+        return error_set(e, ERROR_LIMIT, "the daemon's answer is larger than %d MiB",
+                         CLIENT_ANSWER_MAX >> 20);
+    if (code == CURLE_WRITE_ERROR)
+        return -ENOMEM;
+    curl_easy_getinfo(client->curl, CURLINFO_OS_ERRNO, &err);
+    if (code == CURLE_COULDNT_CONNECT && err == EACCES)
+        return error_set(e, ERROR_DENIED,
+                         "may not open the daemon's socket %s; become root or a member of the "
+                         "socket's group (ls -l shows it)",
+                         client->socket);
+    if (code == CURLE_COULDNT_CONNECT)
+        return error_set(e, ERROR_UNAVAILABLE,
+                         "cannot reach the daemon at %s%s%s; is the daemon running? start it with: "
+                         "volumefs --store DIR MOUNTPOINT",
+                         client->socket, err ? ": " : "", err ? strerror((int)err) : "");
+    return error_set(e, ERROR_UNAVAILABLE, "the daemon at %s did not answer: %s; its log says more",
+                     client->socket, curl_easy_strerror(code));
+}
+
+static void client_prepare(struct client *client, const char *method, const char *url,
+                           const char *body, struct curl_slist *headers, struct answer *answer)
+{
+    CURL *curl = client->curl;
+
+    curl_easy_reset(curl); /* keeps the connection */
+    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->socket);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)REQUEST_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, answer_append);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    if (body) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    }
+}
+
+/* "Expect:" spares the pause before a larger body. */
+static struct curl_slist *client_headers(void)
+{
+    struct curl_slist *list = curl_slist_append(NULL, "Content-Type: application/json");
+    struct curl_slist *longer = list ? curl_slist_append(list, "Expect:") : NULL;
+
+    if (!longer)
+        curl_slist_free_all(list);
+    return longer;
+}
+
+int client_request(struct client *client, const char *method, const char *path, const char *body,
+                   struct answer *out, struct error *e)
+{
+    _cleanup_(curl_slist_free_p) struct curl_slist *headers = client_headers();
+    _cleanup_(free_p) char *url = NULL;
+    CURLcode code;
+    int r;
+
+    *out = (struct answer){0};
+    if (!headers || asprintf(&url, "http://volumefs%s", path) < 0)
+        return -ENOMEM;
+    client_prepare(client, method, url, body, headers, out);
+    code = curl_easy_perform(client->curl);
+    if (code == CURLE_OK)
+        code = curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &out->status);
+    if (code == CURLE_OK)
+        return 0;
+    r = client_explain(client, code, out, e);
+    answer_deinit(out);
+    return r;
+}
+
+char *client_escape(const char *text)
+{
+    char *escaped, *copy;
+
+    if (strcmp(text, ".") == 0)
+        return strdup("%2E");
+    if (strcmp(text, "..") == 0)
+        return strdup("%2E%2E");
+    escaped = curl_easy_escape(NULL, text, (int)strnlen(text, 1 << 20));
+    copy = escaped ? strdup(escaped) : NULL;
+    curl_free(escaped);
+    return copy;
+}

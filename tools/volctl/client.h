@@ -1,0 +1,38 @@
+/*
+ * HTTP over the daemon's unix socket. Only client.c knows the library that
+ * speaks it.
+ */
+#pragma once
+
+#include "catalog/error.h"
+
+#include <stddef.h>
+
+enum { CLIENT_ANSWER_MAX = 64 << 20 };
+
+struct client; /* opaque: one connection, kept open between requests */
+
+/* NULL: out of memory. `socket` is copied. */
+struct client *client_new(const char *socket);
+struct client *client_free(struct client *client); /* returns NULL */
+
+/* {0} is empty and safe to release. */
+struct answer {
+    long status; /* HTTP */
+    char *body;  /* NUL-terminated, owned */
+    size_t length;
+};
+void answer_deinit(struct answer *answer);
+
+/*
+ * Sends one request; `path` begins with '/', is already escaped; `body` is JSON
+ * or NULL. Any status is 0. ERROR_UNAVAILABLE if the daemon cannot be reached
+ * (the text names the socket and the way to start it), ERROR_DENIED if the
+ * socket may not be opened, ERROR_LIMIT for an answer past CLIENT_ANSWER_MAX,
+ * -ENOMEM.
+ */
+int client_request(struct client *client, const char *method, const char *path, const char *body,
+                   struct answer *out, struct error *e);
+
+/* A path component or query value, percent-escaped; also "." and "..". NULL: out of memory. */
+char *client_escape(const char *text);

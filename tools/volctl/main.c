@@ -1,0 +1,165 @@
+/*
+ * volctl: volumes from the command line. Reads the options before the command,
+ * finds the command in the table and runs it; the work is in cmd_*.c, each of
+ * which makes calls of the daemon's control API (call.h) and prints the answer.
+ */
+#include "tools/volctl/volctl.h"
+
+#include "catalog/cleanup.h"
+#include "tools/volctl/client.h"
+#include "tools/volctl/options.h"
+#include "tools/volctl/text.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <string.h>
+
+const char *argp_program_version = "volctl " VOLUMEFS_VERSION;
+
+const struct command volctl_commands[] = {
+    {"create", "[NAME]", "Make a volume; without a name, an anonymous one", cmd_create},
+    {"ls", "", "List volumes", cmd_ls},
+    {"inspect", "NAME...", "Show all there is to know of volumes, as JSON", cmd_inspect},
+    {"refs", "NAME", "Show which containers refer to a volume, and how", cmd_refs},
+    {"df", "", "Show how much each volume uses", cmd_df},
+    {"set", "NAME readonly=on|off", "Forbid or allow changes of a volume's data", cmd_set},
+    {"rename", "OLD NEW", "Give a volume that nothing refers to another name", cmd_rename},
+    {"rm", "NAME...", "Remove volumes and their data", cmd_rm},
+    {"prune", "", "Remove all anonymous volumes that nothing refers to", cmd_prune},
+    {"attach", "CONTAINER SPEC...", "Record that a container refers to volumes", cmd_attach},
+    {"detach", "CONTAINER [DESTINATION...]", "Forget some or all of these", cmd_detach},
+    {"doctor", "", "Look for problems, or rebuild a lost catalog", cmd_doctor},
+    {"version", "", "Show the versions of everything involved", cmd_version},
+    {"help", "[COMMAND]", "Explain a command", cmd_help},
+    {0},
+};
+
+int volctl_report(int r, const struct error *e)
+{
+    fputs("volctl: ", stderr);
+    if (e && *e->text)
+        text_print(stderr, e->text);
+    else
+        fputs(r < 0 ? strerror(-r) : error_code_name(r), stderr);
+    fputc('\n', stderr);
+    return EXIT_ERROR;
+}
+
+static char *help_filter(int key, const char *text, void *input)
+{
+    char *out = NULL;
+    size_t size = 0;
+    FILE *stream;
+
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC)
+        return (char *)(uintptr_t)text;
+    stream = open_memstream(&out, &size);
+    if (!stream)
+        return NULL;
+    fputs("Commands:\n", stream);
+    for (const struct command *c = volctl_commands; c->name; c++)
+        fprintf(stream, "  %-9s %s\n", c->name, c->summary);
+    fputs("\n'volctl COMMAND --help' explains a command.", stream);
+    fclose(stream);
+    return out;
+}
+
+struct start {
+    struct options options; /* first: options_parse() */
+    int command;            /* its index in argv, 0: none */
+};
+
+static error_t parse_start(int key, char *arg, struct argp_state *state)
+{
+    struct start *start = state->input;
+
+    switch (key) {
+    case ARGP_KEY_ARG: /* the rest is the command's */
+        start->command = state->next - 1;
+        state->next = state->argc;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which command?");
+        return 0;
+    default:
+        return options_parse(key, arg, state);
+    }
+}
+
+static const struct argp_option start_options[] = {OPTION_ROW_SOCKET, {0}};
+static const struct argp start_argp = {
+    .options = start_options,
+    .parser = parse_start,
+    .args_doc = "COMMAND [ARGUMENT...]",
+    .doc = "Volumes of containers: make, list, inspect and remove them.\v",
+    .help_filter = help_filter,
+};
+
+static const struct command *command_find(const char *name)
+{
+    for (const struct command *c = volctl_commands; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+/* Runs argv[0]; its messages and its help call it "volctl NAME". */
+static int command_run(struct volctl *volctl, int argc, char **argv)
+{
+    const struct command *command = command_find(argv[0]);
+    _cleanup_(free_p) char *name = NULL;
+    struct error e = {0};
+
+    if (!command) {
+        error_set(&e, ERROR_REQUEST_INVALID,
+                  "there is no command '%s'; 'volctl --help' lists the commands", argv[0]);
+        volctl_report(ERROR_REQUEST_INVALID, &e);
+        return EXIT_USAGE;
+    }
+    if (asprintf(&name, "volctl %s", command->name) < 0)
+        return volctl_report(-ENOMEM, NULL);
+    argv[0] = name;
+    return command->run(volctl, argc, argv);
+}
+
+int cmd_help(struct volctl *volctl, int argc, char **argv)
+{
+    static char option[] = "--help";
+    char *of_command[] = {argc > 1 ? argv[1] : NULL, option, NULL};
+    char program[] = "volctl";
+
+    if (argc > 1 && argv[1][0] != '-')
+        return command_run(volctl, 2, of_command);
+    argp_help(&start_argp, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, program);
+    return EXIT_OK;
+}
+
+/* What was printed is nothing if it did not arrive. */
+static int finish(int status)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        struct error e = {0};
+
+        error_set(&e, ERROR_NO_SPACE, "cannot write to the standard output: %s", strerror(errno));
+        return volctl_report(ERROR_NO_SPACE, &e);
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *environment = getenv("VOLUMEFS_SOCKET");
+    struct volctl volctl = {.socket =
+                                environment && *environment ? environment : VOLCTL_SOCKET_DEFAULT};
+    struct start start = {.options.volctl = &volctl};
+    int status;
+
+    setlocale(LC_ALL, "");
+    argp_err_exit_status = EXIT_USAGE;
+    if (argp_parse(&start_argp, argc, argv, ARGP_IN_ORDER, NULL, &start) != 0)
+        return EXIT_USAGE;
+    status = command_run(&volctl, argc - start.command, argv + start.command);
+    client_free(volctl.client);
+    return finish(status);
+}

@@ -1,0 +1,47 @@
+/*
+ * volctl: the commands, and what they share. A command is a row of the table
+ * in main.c and a file cmd_NAME.c.
+ */
+#pragma once
+
+#include "catalog/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define VOLCTL_SOCKET_DEFAULT "/run/volumefs/volumefs.sock"
+
+enum exit_status { EXIT_OK, EXIT_ERROR, EXIT_USAGE };
+
+struct volctl {
+    const char *socket;
+    struct client *client; /* made by the first call */
+};
+
+struct command {
+    const char *name;
+    const char *arguments;
+    const char *summary;
+    int (*run)(struct volctl *volctl, int argc, char **argv); /* an exit_status */
+};
+
+/* Ends with a row of NULL. */
+extern const struct command volctl_commands[];
+
+/* "volctl: TEXT" on stderr, escaped; `r` explains itself where there is no text. EXIT_ERROR. */
+int volctl_report(int r, const struct error *e);
+
+int cmd_attach(struct volctl *volctl, int argc, char **argv);
+int cmd_create(struct volctl *volctl, int argc, char **argv);
+int cmd_detach(struct volctl *volctl, int argc, char **argv);
+int cmd_df(struct volctl *volctl, int argc, char **argv);
+int cmd_doctor(struct volctl *volctl, int argc, char **argv);
+int cmd_help(struct volctl *volctl, int argc, char **argv);
+int cmd_inspect(struct volctl *volctl, int argc, char **argv);
+int cmd_ls(struct volctl *volctl, int argc, char **argv);
+int cmd_prune(struct volctl *volctl, int argc, char **argv);
+int cmd_refs(struct volctl *volctl, int argc, char **argv);
+int cmd_rename(struct volctl *volctl, int argc, char **argv);
+int cmd_rm(struct volctl *volctl, int argc, char **argv);
+int cmd_set(struct volctl *volctl, int argc, char **argv);
+int cmd_version(struct volctl *volctl, int argc, char **argv);
