@@ -143,7 +143,7 @@ static int volume_fill(struct spec_draft *draft, char *parts[3], size_t count,
     const char *destination = count > 1 ? parts[1] : parts[0];
 
     spec->type = source && source[0] == '/' ? MOUNT_BIND : MOUNT_VOLUME;
-    strcpy(draft->type, spec->type == MOUNT_BIND ? "bind" : "volume");
+    snprintf(draft->type, sizeof(draft->type), "%s", spec->type == MOUNT_BIND ? "bind" : "volume");
     draft->type_known = true;
     draft->has_volume_options = mode->nocopy;
     draft->has_bind_options = mode->propagation != NULL;

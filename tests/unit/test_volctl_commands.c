@@ -220,10 +220,12 @@ static void redirect(const char *name, int flags, int to)
 /* Runs the program with its streams in files; its exit status. */
 static int run(const char *const *arguments)
 {
+    const char *program = getenv("VOLCTL");
     const char *argv[ARGUMENTS_MAX + 2] = {"volctl"};
     int status;
     pid_t pid;
 
+    assert_non_null(program);
     for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
         argv[i + 1] = arguments[i];
     fflush(stdout);
@@ -233,7 +235,7 @@ static int run(const char *const *arguments)
         redirect("in", O_RDONLY, STDIN_FILENO);
         redirect("out", O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
         redirect("error", O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO);
-        execv(getenv("VOLCTL"), (char *const *)(uintptr_t)argv);
+        execv(program, (char *const *)(uintptr_t)argv);
         _exit(98);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);

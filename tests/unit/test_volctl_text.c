@@ -73,12 +73,12 @@ static void test_ages(void **state)
         {3600, "1 hour ago"},
         {86399, "23 hours ago"},
         {86400, "1 day ago"},
-        {6 * 86400, "6 days ago"},
-        {7 * 86400, "1 week ago"},
-        {29 * 86400, "4 weeks ago"},
-        {30 * 86400, "1 month ago"},
-        {364 * 86400, "12 months ago"},
-        {800 * 86400, "2 years ago"},
+        {6 * 86400LL, "6 days ago"},
+        {7 * 86400LL, "1 week ago"},
+        {29 * 86400LL, "4 weeks ago"},
+        {30 * 86400LL, "1 month ago"},
+        {364 * 86400LL, "12 months ago"},
+        {800 * 86400LL, "2 years ago"},
         {-7200, "in 2 hours"},
     };
     char got[TEXT_SHORT];

@@ -10,6 +10,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { CONNECT_TIMEOUT_S = 5, REQUEST_TIMEOUT_S = 600 };
@@ -48,24 +49,35 @@ void answer_deinit(struct answer *answer)
     *answer = (struct answer){0};
 }
 
-/* Returning less than was offered ends the transfer. */
-static size_t answer_append(char *data, size_t size, size_t count, void *context)
-{
-    struct answer *answer = context;
-    size_t length = size * count;
-    char *body;
+/* What arrives: grown by doubling, since it comes in small pieces. */
+struct receiver {
+    struct answer *answer;
+    size_t capacity;
+    bool too_large;
+};
 
-    if (length > CLIENT_ANSWER_MAX - answer->length) {
-        answer->length = CLIENT_ANSWER_MAX + 1UL; /* told apart from a lack of memory */
+/* Returning less than was offered ends the transfer. */
+static size_t receiver_append(char *data, size_t size, size_t count, void *context)
+{
+    struct receiver *receiver = context;
+    struct answer *answer = receiver->answer;
+    size_t length = size * count;
+
+    receiver->too_large = length > CLIENT_ANSWER_MAX - answer->length;
+    if (receiver->too_large)
         return 0;
+    if (answer->length + length + 1 > receiver->capacity) {
+        size_t capacity = 2 * (answer->length + length + 1);
+        char *body = realloc(answer->body, capacity);
+
+        if (!body)
+            return 0;
+        answer->body = body;
+        receiver->capacity = capacity;
     }
-    body = realloc(answer->body, answer->length + length + 1);
-    if (!body)
-        return 0;
-    memcpy(body + answer->length, data, length);
-    answer->body = body;
+    memcpy(answer->body + answer->length, data, length);
     answer->length += length;
-    body[answer->length] = 0;
+    answer->body[answer->length] = 0;
     return length;
 }
 
@@ -74,14 +86,14 @@ static void curl_slist_free_p(struct curl_slist **list)
     curl_slist_free_all(*list);
 }
 
-static int client_explain(const struct client *client, CURLcode code, const struct answer *answer,
-                          struct error *e)
+static int client_explain(const struct client *client, CURLcode code,
+                          const struct receiver *receiver, struct error *e)
 {
     long err = 0;
 
     if (code == CURLE_OUT_OF_MEMORY)
         return -ENOMEM;
-    if (code == CURLE_WRITE_ERROR && answer->length > CLIENT_ANSWER_MAX)
+    if (code == CURLE_WRITE_ERROR && receiver->too_large)
         return error_set(e, ERROR_LIMIT, "the daemon's answer is larger than %d MiB",
                          CLIENT_ANSWER_MAX >> 20);
     if (code == CURLE_WRITE_ERROR)
@@ -102,7 +114,7 @@ static int client_explain(const struct client *client, CURLcode code, const stru
 }
 
 static void client_prepare(struct client *client, const char *method, const char *url,
-                           const char *body, struct curl_slist *headers, struct answer *answer)
+                           const char *body, struct curl_slist *headers, struct receiver *receiver)
 {
     CURL *curl = client->curl;
 
@@ -117,8 +129,8 @@ static void client_prepare(struct client *client, const char *method, const char
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)REQUEST_TIMEOUT_S);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, answer_append);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receiver_append);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, receiver);
     if (body) {
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
@@ -141,19 +153,20 @@ int client_request(struct client *client, const char *method, const char *path, 
 {
     _cleanup_(curl_slist_free_p) struct curl_slist *headers = client_headers();
     _cleanup_(free_p) char *url = NULL;
+    struct receiver receiver = {.answer = out};
     CURLcode code;
     int r;
 
     *out = (struct answer){0};
     if (!headers || asprintf(&url, "http://volumefs%s", path) < 0)
         return -ENOMEM;
-    client_prepare(client, method, url, body, headers, out);
+    client_prepare(client, method, url, body, headers, &receiver);
     code = curl_easy_perform(client->curl);
     if (code == CURLE_OK)
         code = curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &out->status);
     if (code == CURLE_OK)
         return 0;
-    r = client_explain(client, code, out, e);
+    r = client_explain(client, code, &receiver, e);
     answer_deinit(out);
     return r;
 }

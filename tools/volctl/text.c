@@ -5,6 +5,7 @@
 
 #include "catalog/cleanup.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,13 +27,11 @@ void text_format_size(uint64_t bytes, char out[TEXT_SHORT])
 void text_format_percent(uint64_t part, uint64_t total, char out[TEXT_SHORT])
 {
     double percent = total ? 100.0 * (double)part / (double)total : 0;
-    uint64_t whole = (uint64_t)percent;
 
     if (!total)
-        strcpy(out, "-");
+        snprintf(out, TEXT_SHORT, "-");
     else
-        snprintf(out, TEXT_SHORT, "%llu%%",
-                 (unsigned long long)(whole + (percent > (double)whole)));
+        snprintf(out, TEXT_SHORT, "%.0f%%", ceil(percent));
 }
 
 void text_format_age(int64_t ns, int64_t now, char out[TEXT_SHORT])
@@ -40,13 +39,14 @@ void text_format_age(int64_t ns, int64_t now, char out[TEXT_SHORT])
     static const struct {
         const char *name;
         int64_t seconds;
-    } units[] = {{"year", 365 * 86400}, {"month", 30 * 86400}, {"week", 7 * 86400}, {"day", 86400},
-                 {"hour", 3600},        {"minute", 60},        {"second", 1}};
+    } units[] = {
+        {"year", 365 * 86400LL}, {"month", 30 * 86400LL}, {"week", 7 * 86400LL}, {"day", 86400},
+        {"hour", 3600},          {"minute", 60},          {"second", 1}};
     int64_t seconds = (now - ns) / 1000000000;
     bool ahead = seconds < 0;
 
     if (ns == 0) {
-        strcpy(out, "never");
+        snprintf(out, TEXT_SHORT, "never");
         return;
     }
     if (ahead)
@@ -60,7 +60,7 @@ void text_format_age(int64_t ns, int64_t now, char out[TEXT_SHORT])
             return;
         }
     }
-    strcpy(out, "just now");
+    snprintf(out, TEXT_SHORT, "just now");
 }
 
 /* Length of the well-formed UTF-8 sequence at `p`, 0 if there is none. */

@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# Completion of volctl for bash: commands, options, and names asked of the daemon.
+
+_volctl_commands='create ls inspect refs df set rename rm prune attach detach doctor version help'
+
+_volctl_options() {
+    case $1 in
+        create) echo '--opt --label --driver --read-only --uid --gid --mode --socket --help' ;;
+        ls) echo '--quiet --filter --format --socket --help' ;;
+        rm) echo '--force --socket --help' ;;
+        prune) echo '--all --force --dry-run --filter --format --socket --help' ;;
+        attach) echo '--volume --mount --format --socket --help' ;;
+        doctor) echo '--rebuild --store --format --socket --help' ;;
+        refs | df | version) echo '--format --socket --help' ;;
+        '') echo '--socket --help --usage --version' ;;
+        *) echo '--socket --help' ;;
+    esac
+}
+
+# The command among the words before the cursor, past the options and their values.
+_volctl_command() {
+    local i
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+            --socket) ((i++)) ;;
+            -*) ;;
+            *)
+                [[ ${COMP_WORDS[i]} == = || ${COMP_WORDS[i - 1]} == = ]] && continue
+                echo "${COMP_WORDS[i]}"
+                return
+                ;;
+        esac
+    done
+}
+
+_volctl_reply() {
+    mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
+}
+
+_volctl() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command
+
+    command=$(_volctl_command)
+    case $previous in
+        --format) _volctl_reply 'table json' "$current" && return ;;
+        --socket | --store)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        -f | --filter)
+            if [[ $command == ls || $command == prune ]]; then
+                _volctl_reply 'dangling= name= label= driver= kind= readonly=' "$current"
+                return
+            fi
+            ;;
+    esac
+    if [[ $current == -* ]]; then
+        _volctl_reply "$(_volctl_options "$command")" "$current"
+        return
+    fi
+    case $command in
+        '' | help) _volctl_reply "$_volctl_commands" "$current" ;;
+        set)
+            if [[ $previous == set ]]; then
+                _volctl_reply "$(volctl ls -q 2>/dev/null)" "$current"
+            else
+                _volctl_reply 'readonly=on readonly=off' "$current"
+            fi
+            ;;
+        inspect | refs | rename | rm) _volctl_reply "$(volctl ls -q 2>/dev/null)" "$current" ;;
+    esac
+}
+
+complete -F _volctl volctl
