@@ -453,7 +453,7 @@ static char *text_of(const char *head, char fill, size_t count)
     char *text = malloc(strlen(head) + count + 1);
 
     assert_non_null(text);
-    strcpy(text, head);
+    memcpy(text, head, strlen(head));
     memset(text + strlen(head), fill, count);
     text[strlen(head) + count] = 0;
     return text;
