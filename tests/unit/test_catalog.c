@@ -547,23 +547,33 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Seconds of inserting, getting, renaming and removing 50 volumes beside those that are there. */
+/* Inserts, gets, renames and removes one volume beside those that are there. */
+static void change_one(struct fixture *f, int n)
+{
+    _cleanup_(volume_deinit) struct volume volume = fixture_volume(n), back = {0};
+    char name[32];
+
+    fixture_insert(f, n);
+    snprintf(name, sizeof(name), "renamed-%d", n);
+    assert_int_equal(catalog_volume_get(f->catalog, volume.name, &back, NULL), 0);
+    assert_int_equal(catalog_volume_rename(f->catalog, volume.id, name, NULL), 0);
+    assert_int_equal(catalog_volume_tombstone(f->catalog, volume.id, NULL), 0);
+    assert_int_equal(catalog_tombstone_forget(f->catalog, volume.id, NULL), 0);
+}
+
+/* Seconds of the fastest of 50 rounds: a busy disk slows some, a scan slows all. */
 static double measure_changes(struct fixture *f)
 {
-    double start = seconds_now();
+    double fastest = 1e9;
 
     for (int i = 20000; i < 20050; i++) {
-        _cleanup_(volume_deinit) struct volume volume = fixture_volume(i), back = {0};
-        char name[32];
+        double start = seconds_now();
 
-        fixture_insert(f, i);
-        snprintf(name, sizeof(name), "renamed-%d", i);
-        assert_int_equal(catalog_volume_get(f->catalog, volume.name, &back, NULL), 0);
-        assert_int_equal(catalog_volume_rename(f->catalog, volume.id, name, NULL), 0);
-        assert_int_equal(catalog_volume_tombstone(f->catalog, volume.id, NULL), 0);
-        assert_int_equal(catalog_tombstone_forget(f->catalog, volume.id, NULL), 0);
+        change_one(f, i);
+        start = seconds_now() - start;
+        fastest = start < fastest ? start : fastest;
     }
-    return seconds_now() - start;
+    return fastest;
 }
 
 static int count_volume(void *context, const struct volume *volume)
@@ -594,10 +604,10 @@ static void test_ten_thousand_volumes(void **state)
     open = seconds_now();
     fixture_open(f);
     open = seconds_now() - open;
-    print_message("# 50 rounds: %.1f ms with 10 volumes, %.1f ms with 10000; each %.1f ms; open "
+    print_message("# a round: %.2f ms with 10 volumes, %.2f ms with 10000; each %.1f ms; open "
                   "%.1f ms\n",
                   few * 1e3, many * 1e3, each * 1e3, open * 1e3);
-    assert_true(many < 4 * few + 0.5);
+    assert_true(many < 3 * few + 0.001);
     assert_true(each < 1);
     assert_true(open < 3);
 }
