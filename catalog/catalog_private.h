@@ -43,8 +43,6 @@ int catalog_inspect_open(struct db **out, int store_fd, const char *path, struct
     "v.created_at, v.last_used_at, p.role, p.key, p.value"
 #define VOLUME_PAIRS "LEFT JOIN volume_pairs p ON p.volume_id = v.id"
 
-enum { VOLUME_COLUMN_COUNT = 14 };
-
 /* Reads the volume of the present row, its pair not. `volume` is overwritten. */
 int volume_row_read(struct query *query, int column, struct volume *volume, struct error *e);
 /* Adds the pair of the present row, if any. */
@@ -58,7 +56,6 @@ int volume_rows_each(struct query *query, int (*visit)(void *context, const stru
 int volume_row_insert(struct db *db, const struct volume *volume, struct error *e);
 
 #define CONTAINER_COLUMNS "c.id, c.name, c.runtime, c.state, c.created_at"
-enum { CONTAINER_COLUMN_COUNT = 5 };
 int container_row_read(struct query *query, int column, struct container *container,
                        struct error *e);
 int container_row_put(struct db *db, const struct container *container, struct error *e);

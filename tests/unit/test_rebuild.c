@@ -243,6 +243,8 @@ static void test_any_page_lost(void **state)
     /* A page of labels costs no attachment; one of many pages of attachments only its own. */
     assert_true(all > 0);
     assert_true(some > all);
+    /* All are lost only with the roots and the schema, not with the first page of a table. */
+    assert_true(size / 4096 - (size_t)some <= 4);
 }
 
 static void test_files_that_are_no_catalog(void **state)
