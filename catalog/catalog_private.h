@@ -36,7 +36,7 @@ void catalog_build_discard(int store_fd);
  * ERROR_CORRUPT: not a file, empty, not a database. */
 int catalog_inspect_open(struct db **out, int store_fd, const char *path, struct error *e);
 
-/* ---- rows of volumes, one for each pair (or one without): see volume_rows_next ---- */
+/* ---- rows of volumes, one for each pair (or one without): see volume_rows_each ---- */
 
 #define VOLUME_COLUMNS                                                                             \
     "v.id, v.name, v.kind, v.driver, v.readonly, v.label, v.owner, v.context, v.size_limit, "      \
