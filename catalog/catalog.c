@@ -168,24 +168,24 @@ static int catalog_inspect(int store_fd, const char *path, int *version, struct 
     return r ? r : db_check(db, false, e);
 }
 
-static int catalog_new(struct catalog **out, int store_fd)
+/* NULL with errno. */
+static struct catalog *catalog_new(int store_fd)
 {
     struct catalog *catalog = calloc(1, sizeof(*catalog));
     pthread_mutexattr_t attributes;
 
     if (!catalog)
-        return -ENOMEM;
+        return NULL;
     catalog->store_fd = fcntl(store_fd, F_DUPFD_CLOEXEC, 3);
     if (catalog->store_fd < 0) {
         free(catalog);
-        return -errno;
+        return NULL;
     }
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
     pthread_mutex_init(&catalog->lock, &attributes);
     pthread_mutexattr_destroy(&attributes);
-    *out = catalog;
-    return 0;
+    return catalog;
 }
 
 struct catalog *catalog_free(struct catalog *catalog)
@@ -217,9 +217,9 @@ int catalog_open(struct catalog **out, int store_fd, const char *path, bool crea
     }
     if (r)
         return r;
-    r = catalog_new(&catalog, store_fd);
-    if (r)
-        return catalog_map_errno(r, path, e);
+    catalog = catalog_new(store_fd);
+    if (!catalog)
+        return catalog_map_errno(-errno, path, e);
     /* -wal and -shm take their mode from it. */
     if (fchmodat(catalog->store_fd, CATALOG_FILE, 0600, 0) < 0)
         return catalog_map_errno(-errno, path, e);

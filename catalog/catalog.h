@@ -6,6 +6,9 @@
  * the change survives a crash and a power loss; otherwise nothing changed.
  * Calls may come from any thread.
  *
+ * Names, ids and destinations are checked once more (ERROR_NAME_INVALID,
+ * ERROR_SPEC_INVALID): what is stored can always be read back.
+ *
  * Codes: 0; ERROR_NOT_FOUND, ERROR_EXISTS, ERROR_IN_USE where said below;
  * ERROR_NO_SPACE on a full disk; ERROR_CORRUPT if the file turns out damaged;
  * negative errno otherwise. Texts go to `e` (may be NULL).
@@ -73,7 +76,7 @@ int catalog_volume_touch(struct catalog *catalog, const char *id, int64_t last_u
  * Removal in two steps, so that a crash between them is finished later:
  * tombstone frees the name and drops the volume from every list; ERROR_IN_USE
  * if an attachment or use refers to it. forget deletes the tombstone when the
- * data is gone.
+ * data is gone; 0 if there is none, since after a rebuild trash/ has no rows.
  */
 int catalog_volume_tombstone(struct catalog *catalog, const char *id, struct error *e);
 int catalog_tombstone_forget(struct catalog *catalog, const char *id, struct error *e);

@@ -36,14 +36,12 @@ void catalog_build_discard(int store_fd);
  * ERROR_CORRUPT: not a file, empty, not a database. */
 int catalog_inspect_open(struct db **out, int store_fd, const char *path, struct error *e);
 
-/* ---- rows of volumes, one for each pair (or one without): see volume_rows_next ---- */
+/* ---- rows of volumes, one for each pair (or one without): see volume_rows_each ---- */
 
 #define VOLUME_COLUMNS                                                                             \
     "v.id, v.name, v.kind, v.driver, v.readonly, v.label, v.owner, v.context, v.size_limit, "      \
     "v.created_at, v.last_used_at, p.role, p.key, p.value"
 #define VOLUME_PAIRS "LEFT JOIN volume_pairs p ON p.volume_id = v.id"
-
-enum { VOLUME_COLUMN_COUNT = 14 };
 
 /* Reads the volume of the present row, its pair not. `volume` is overwritten. */
 int volume_row_read(struct query *query, int column, struct volume *volume, struct error *e);
@@ -58,7 +56,6 @@ int volume_rows_each(struct query *query, int (*visit)(void *context, const stru
 int volume_row_insert(struct db *db, const struct volume *volume, struct error *e);
 
 #define CONTAINER_COLUMNS "c.id, c.name, c.runtime, c.state, c.created_at"
-enum { CONTAINER_COLUMN_COUNT = 5 };
 int container_row_read(struct query *query, int column, struct container *container,
                        struct error *e);
 int container_row_put(struct db *db, const struct container *container, struct error *e);

@@ -5,7 +5,9 @@
  * Keys: dangling (true|1|false|0), name (exact or extended regular expression,
  * as a search), label (k or k=v), driver, kind (named|anonymous),
  * readonly (true|1|false|0). Values of one key: any matches; except label,
- * where all must (Docker). Keys: all must match. For prune also label!.
+ * where all must (Docker). Keys: all must match. For prune also label!: a volume that has any of
+ * them is left out (Docker leaves out only one that has all; this one removes less). A value of
+ * name is refused if it is no expression, has back references, or repeats too much.
  */
 #pragma once
 

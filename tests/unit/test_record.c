@@ -134,7 +134,7 @@ static void test_fields_of_wrong_type_or_value(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        const char *values[] = {"1", "\"" ID "\"", "\"web\"", "\"named\"", "\"local\""};
+        const char *values[] = {"1", ("\"" ID "\""), "\"web\"", "\"named\"", "\"local\""};
         int n = snprintf(text, sizeof(text), "{%s", bad[i][0]);
 
         /* The required fields that the case does not give itself. */

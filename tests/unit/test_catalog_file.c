@@ -1,0 +1,545 @@
+/* The catalog as a file: crashes, damage, other versions, a full disk. */
+#include "catalog/catalog.h"
+#include "catalog/cleanup.h"
+#include "catalog/schema.h"
+#include "catalog/sqlite.h"
+#include "tests/unit/catalog_fixture.h"
+#include "tests/unit/cmocka_all.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static int open_only(struct fixture *f, struct error *e)
+{
+    struct catalog *catalog;
+    int r = catalog_open(&catalog, f->fd, f->path, true, e);
+
+    catalog_free(catalog);
+    return r;
+}
+
+/* Refused with `code` and a text that has `named`, and not a byte of the store changed. */
+static void assert_refused_untouched(struct fixture *f, int code, const char *named)
+{
+    unsigned long before = fixture_fingerprint(f);
+    struct error e = {0};
+    int r = open_only(f, &e);
+
+    if (r != code || !strstr(e.text, named))
+        fail_msg("%d '%s' instead of %d '%s'", r, e.text, code, named);
+    assert_true(fixture_fingerprint(f) == before);
+}
+
+static void change_file(struct fixture *f, const char *sql)
+{
+    _cleanup_(db_free_p) struct db *db = NULL;
+
+    assert_int_equal(db_open(&db, f->fd, "catalog.db", f->path, DB_WRITE, NULL), 0);
+    assert_int_equal(db_exec(db, sql, NULL), 0);
+}
+
+/* ---- a sound file ----------------------------------------------------- */
+
+static void test_absent_is_made_only_when_asked(void **state)
+{
+    struct fixture *f = *state;
+    struct catalog *catalog;
+    struct stat st;
+
+    assert_int_equal(fstatat(f->fd, "catalog.db", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    fixture_insert(f, 1);
+    assert_int_equal(fstatat(f->fd, "catalog.db-wal", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    fixture_close(f);
+    unlinkat(f->fd, "catalog.db", 0);
+    assert_int_equal(catalog_open(&catalog, f->fd, f->path, false, NULL), ERROR_NOT_FOUND);
+    assert_null(catalog);
+    assert_int_equal(fstatat(f->fd, "catalog.db", &st, 0), -1);
+}
+
+static void test_half_made_file_is_made_again(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_close(f);
+    unlinkat(f->fd, "catalog.db", 0);
+    fixture_write(f, "catalog.db.new", "half", 4);
+    fixture_write(f, "catalog.db.new-wal", "half", 4);
+    fixture_open(f);
+    assert_int_equal(catalog_check(f->catalog, NULL), 0);
+    assert_int_equal(faccessat(f->fd, "catalog.db.new", F_OK, 0), -1);
+    assert_int_equal(faccessat(f->fd, "catalog.db.new-wal", F_OK, 0), -1);
+}
+
+static void test_wal_without_its_catalog_is_not_replayed(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_close(f);
+    unlinkat(f->fd, "catalog.db", 0);
+    fixture_write(f, "catalog.db-wal", "left", 4);
+    assert_refused_untouched(f, ERROR_CORRUPT, "volctl doctor --rebuild");
+}
+
+static void test_wide_mode_is_narrowed(void **state)
+{
+    struct fixture *f = *state;
+    struct stat st;
+
+    fixture_close(f);
+    fchmodat(f->fd, "catalog.db", 0644, 0);
+    fixture_open(f);
+    assert_int_equal(fstatat(f->fd, "catalog.db", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+static void work_some(struct fixture *f)
+{
+    for (int i = 0; i < 20; i++)
+        fixture_insert(f, i);
+    fixture_attach(f, 1, 1, "/d");
+}
+
+static int count_volume(void *context, const struct volume *volume)
+{
+    (void)volume;
+    ++*(int *)context;
+    return 0;
+}
+
+static void test_wal_of_a_crash_is_recovered(void **state)
+{
+    struct fixture *f = *state;
+    struct stat st;
+    int count = 0;
+
+    fixture_crash_after(f, work_some);
+    assert_int_equal(fstatat(f->fd, "catalog.db-wal", &st, 0), 0);
+    assert_true(st.st_size > 0);
+    fixture_open(f);
+    catalog_volume_each(f->catalog, count_volume, &count);
+    assert_int_equal(count, 20);
+    assert_int_equal(catalog_check(f->catalog, NULL), 0);
+}
+
+/* The child says on `fd` what the catalog has acknowledged, until it is killed. */
+static void work_until_killed(struct fixture *f, int fd)
+{
+    for (int i = 0;; i++) {
+        _cleanup_(volume_deinit) struct volume volume = fixture_volume(i);
+
+        if (catalog_volume_insert(f->catalog, &volume, NULL) ||
+            (i % 3 == 0 && catalog_volume_tombstone(f->catalog, volume.id, NULL)) ||
+            (i % 3 == 1 && fixture_attach(f, i, i, "/d")))
+            _exit(1);
+        if (write(fd, &i, sizeof(i)) != sizeof(i))
+            _exit(1);
+    }
+}
+
+static int work_and_kill(struct fixture *f, long microseconds)
+{
+    struct timespec wait = {.tv_nsec = microseconds * 1000};
+    int pipes[2], last = -1, status;
+    pid_t child;
+
+    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (catalog_open(&f->catalog, f->fd, f->path, true, NULL) == 0)
+            work_until_killed(f, pipes[1]);
+        _exit(1);
+    }
+    close(pipes[1]);
+    nanosleep(&wait, NULL);
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    assert_true(WIFSIGNALED(status));
+    for (int i; read(pipes[0], &i, sizeof(i)) == sizeof(i);)
+        last = i;
+    close(pipes[0]);
+    return last;
+}
+
+static void assert_acknowledged(struct fixture *f, int last)
+{
+    for (int i = 0; i <= last; i++) {
+        _cleanup_(volume_deinit) struct volume volume = fixture_volume(i), back = {0};
+        struct container container = fixture_container(i), found;
+        int r = catalog_volume_get(f->catalog, volume.name, &back, NULL);
+
+        assert_int_equal(r, i % 3 == 0 ? ERROR_NOT_FOUND : 0);
+        if (i % 3 == 0)
+            continue;
+        assert_true(pairs_equal(&back.labels, &volume.labels));
+        if (i % 3 == 1)
+            assert_int_equal(catalog_container_get(f->catalog, container.id, &found, NULL), 0);
+    }
+}
+
+static void test_killed_at_random_it_keeps_what_it_acknowledged(void **state)
+{
+    struct fixture *f = *state;
+    int acknowledged = 0;
+
+    srandom((unsigned)time(NULL));
+    for (int round = 0; round < 20; round++) {
+        int last;
+
+        fixture_close(f);
+        unlinkat(f->fd, "catalog.db", 0);
+        unlinkat(f->fd, "catalog.db-wal", 0);
+        unlinkat(f->fd, "catalog.db-shm", 0);
+        last = work_and_kill(f, 500 + random() % 80000);
+        fixture_open(f);
+        assert_acknowledged(f, last);
+        assert_int_equal(catalog_check(f->catalog, NULL), 0);
+        acknowledged += last + 1;
+    }
+    assert_true(acknowledged > 0);
+}
+
+/* ---- versions --------------------------------------------------------- */
+
+static void test_version_one_is_migrated(void **state)
+{
+    struct fixture *f = *state;
+    int count = 0;
+
+    fixture_insert(f, 1);
+    fixture_close(f);
+    unlinkat(f->fd, "catalog.db", 0);
+    fixture_write(f, "catalog.db", "", 0);
+    {
+        _cleanup_(db_free_p) struct db *db = NULL;
+
+        assert_int_equal(db_open(&db, f->fd, "catalog.db", f->path, DB_WRITE, NULL), 0);
+        assert_int_equal(schema_migrate(db, 0, 1, NULL), 0);
+        assert_int_equal(db_exec(db,
+                                 "INSERT INTO volumes VALUES ('0123456789abcdef0123456789abcdef',"
+                                 "'old','named','local',0,'none','','',0,1,0);"
+                                 "INSERT INTO volume_pairs VALUES "
+                                 "('0123456789abcdef0123456789abcdef','label','k','v')",
+                                 NULL),
+                         0);
+    }
+    fixture_open(f);
+    catalog_volume_each(f->catalog, count_volume, &count);
+    assert_int_equal(count, 1);
+    fixture_close(f);
+    {
+        _cleanup_(db_free_p) struct db *db = NULL;
+        int64_t version = 0, rows = 0;
+
+        assert_int_equal(db_open(&db, f->fd, "catalog.db", f->path, DB_WRITE, NULL), 0);
+        assert_int_equal(db_get_int(db, "PRAGMA user_version", &version, NULL), 0);
+        assert_int_equal(version, SCHEMA_VERSION);
+        assert_int_equal(
+            db_get_int(db, "SELECT count(*) FROM dangling WHERE name = 'old'", &rows, NULL), 0);
+        assert_int_equal(rows, 1);
+    }
+}
+
+/* A migration that fails half way leaves the old version whole. */
+static void test_failed_migration_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    int64_t views = -1;
+
+    change_file(f, "DROP VIEW volume_list; DROP VIEW reference_list; PRAGMA user_version = 1");
+    fixture_close(f);
+    assert_int_equal(open_only(f, NULL), -EIO); /* the last view of the step is there already */
+    {
+        _cleanup_(db_free_p) struct db *db = NULL;
+
+        assert_int_equal(db_open(&db, f->fd, "catalog.db", f->path, DB_INSPECT, NULL), 0);
+        db_get_int(db, "SELECT count(*) FROM sqlite_schema WHERE type = 'view'", &views, NULL);
+    }
+    assert_int_equal(views, 1);
+}
+
+static void test_views_say_what_an_administrator_asks(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(db_free_p) struct db *db = NULL;
+    int64_t n = 0;
+
+    fixture_insert(f, 1);
+    fixture_insert(f, 2);
+    fixture_attach(f, 1, 1, "/d");
+    fixture_close(f);
+    assert_int_equal(db_open(&db, f->fd, "catalog.db", f->path, DB_INSPECT, NULL), 0);
+    db_get_int(db,
+               "SELECT count(*) FROM volume_list WHERE name = 'volume-00001' AND containers = 1 "
+               "AND created = '2023-11-14T22:13:20Z' AND labels LIKE '%env=test%' AND mode = 'rw'",
+               &n, NULL);
+    assert_int_equal(n, 1);
+    db_get_int(db,
+               "SELECT count(*) FROM reference_list WHERE volume = 'volume-00001' AND "
+               "container = 'container-1' AND destination = '/d' AND mode = 'ro'",
+               &n, NULL);
+    assert_int_equal(n, 1);
+    db_get_int(db, "SELECT count(*) FROM dangling WHERE name = 'volume-00002'", &n, NULL);
+    assert_int_equal(n, 1);
+}
+
+static void work_newer(struct fixture *f)
+{
+    change_file(f, "PRAGMA user_version = 77");
+    /* The child is killed with a WAL that holds a change beside the version. */
+    fixture_insert(f, 5);
+}
+
+static void test_newer_version_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_insert(f, 1);
+    change_file(f, "PRAGMA user_version = 77");
+    fixture_close(f);
+    assert_refused_untouched(f, ERROR_NEWER, "version 77");
+    change_file(f, "PRAGMA user_version = 2");
+    fixture_open(f);
+    fixture_crash_after(f, work_newer);
+    assert_refused_untouched(f, ERROR_NEWER, "version 77"); /* read from the WAL */
+}
+
+static void test_foreign_application_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    change_file(f, "PRAGMA application_id = 5");
+    fixture_close(f);
+    assert_refused_untouched(f, ERROR_CORRUPT, "application id");
+}
+
+static void test_missing_table_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    change_file(f, "DROP TABLE uses");
+    fixture_close(f);
+    assert_refused_untouched(f, ERROR_CORRUPT, "a table is missing");
+}
+
+/* ---- damage ----------------------------------------------------------- */
+
+static void test_files_that_are_no_catalog(void **state)
+{
+    struct fixture *f = *state;
+    char page[8192];
+
+    fixture_close(f);
+    fixture_write(f, "catalog.db", "", 0);
+    assert_refused_untouched(f, ERROR_CORRUPT, "volctl doctor --rebuild --store /tmp/");
+    fixture_write(f, "catalog.db", "short", 5);
+    assert_refused_untouched(f, ERROR_CORRUPT, "volctl doctor --rebuild --store /tmp/");
+    memset(page, 'x', sizeof(page));
+    fixture_write(f, "catalog.db", page, sizeof(page));
+    assert_refused_untouched(f, ERROR_CORRUPT, "volctl doctor --rebuild --store /tmp/");
+    unlinkat(f->fd, "catalog.db", 0);
+    mkdirat(f->fd, "catalog.db", 0700);
+    assert_refused_untouched(f, ERROR_CORRUPT, "not a regular file");
+    unlinkat(f->fd, "catalog.db", AT_REMOVEDIR);
+    assert_int_equal(symlinkat("/etc/passwd", f->fd, "catalog.db"), 0);
+    assert_refused_untouched(f, ERROR_CORRUPT, "not a regular file");
+}
+
+static void test_truncated_file_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(free_p) char *bytes = NULL;
+    size_t size;
+
+    for (int i = 0; i < 200; i++)
+        fixture_insert(f, i);
+    fixture_close(f);
+    bytes = fixture_read(f, "catalog.db", &size);
+    for (size_t kept = 100; kept < size; kept += size / 17) {
+        fixture_write(f, "catalog.db", bytes, kept);
+        assert_refused_untouched(f, ERROR_CORRUPT, "volctl doctor --rebuild");
+    }
+}
+
+static void test_zeroed_page_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(free_p) char *bytes = NULL;
+    size_t size;
+
+    for (int i = 0; i < 200; i++)
+        fixture_insert(f, i);
+    fixture_close(f);
+    bytes = fixture_read(f, "catalog.db", &size);
+    for (size_t page = 0; page < size; page += 4096) {
+        char kept[4096];
+
+        memcpy(kept, bytes + page, sizeof(kept));
+        memset(bytes + page, 0, sizeof(kept));
+        fixture_write(f, "catalog.db", bytes, size);
+        assert_refused_untouched(f, ERROR_CORRUPT, "volctl doctor --rebuild");
+        memcpy(bytes + page, kept, sizeof(kept));
+    }
+}
+
+/* A flip may hit a label's text and pass; it may never crash us, nor may a refusal write. */
+static void test_flipped_bytes(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(free_p) char *bytes = NULL;
+    int refused = 0;
+    size_t size;
+
+    for (int i = 0; i < 50; i++)
+        fixture_insert(f, i);
+    fixture_close(f);
+    bytes = fixture_read(f, "catalog.db", &size);
+    for (size_t at = 0; at < size; at += 97) {
+        unsigned long before;
+        int r;
+
+        bytes[at] ^= 0x55;
+        fixture_write(f, "catalog.db", bytes, size);
+        bytes[at] ^= 0x55;
+        before = fixture_fingerprint(f);
+        r = open_only(f, NULL);
+        if (r) {
+            assert_true(fixture_fingerprint(f) == before);
+            refused++;
+        }
+    }
+    assert_true(refused > 20);
+}
+
+/* Damage found while it is open: the call says so instead of answering wrongly. */
+static void test_row_that_no_call_wrote(void **state)
+{
+    struct fixture *f = *state;
+    struct error e = {0};
+    struct volume back;
+    int count = 0;
+
+    fixture_insert(f, 1);
+    change_file(f, "UPDATE volumes SET name = 'a b'");
+    assert_int_equal(catalog_volume_get(f->catalog, "a b", &back, &e), ERROR_CORRUPT);
+    assert_non_null(strstr(e.text, "volctl doctor --rebuild"));
+    assert_int_equal(catalog_volume_each(f->catalog, count_volume, &count), ERROR_CORRUPT);
+    change_file(f, "UPDATE volumes SET name = 'ok', owner = hex(zeroblob(1000))");
+    assert_int_equal(catalog_volume_get(f->catalog, "ok", &back, NULL), ERROR_CORRUPT);
+}
+
+static void test_check_finds_broken_references(void **state)
+{
+    struct fixture *f = *state;
+    struct error e = {0};
+
+    assert_int_equal(catalog_check(f->catalog, NULL), 0);
+    change_file(f, "PRAGMA foreign_keys = OFF; INSERT INTO uses VALUES ('x', 'm', 1)");
+    assert_int_equal(catalog_check(f->catalog, &e), ERROR_CORRUPT);
+    assert_non_null(strstr(e.text, "a row of uses refers to a missing row of volumes"));
+}
+
+/* ---- a full disk ------------------------------------------------------ */
+
+static const char ballast[256 << 10]; /* removed to make space again */
+
+static int fill_catalog(struct fixture *f, int *last, struct error *e)
+{
+    for (int i = 0; i < 10000; i++) {
+        _cleanup_(volume_deinit) struct volume volume = fixture_volume(i);
+        int r = catalog_volume_insert(f->catalog, &volume, e);
+
+        if (r)
+            return r;
+        *last = i;
+    }
+    return 0;
+}
+
+/* What goes wrong as the disk fills; NULL: nothing. Asserts nothing, so that it is unmounted. */
+static const char *try_full_disk(struct fixture *f)
+{
+    struct error e = {0};
+    struct volume volume;
+    int last = -1, count = 0, r;
+
+    if (catalog_open(&f->catalog, f->fd, f->path, true, &e))
+        return "it cannot be made";
+    if (fill_catalog(f, &last, &e) != ERROR_NO_SPACE)
+        return "no ERROR_NO_SPACE";
+    if (!strstr(e.text, "no space") && !strstr(e.text, "full"))
+        return "the text does not say that the disk is full";
+    if (catalog_volume_each(f->catalog, count_volume, &count) || count != last + 1)
+        return "it does not hold exactly what it acknowledged";
+    fixture_close(f);
+    if (catalog_open(&f->catalog, f->fd, f->path, true, &e))
+        return "it cannot be opened on the full disk";
+    unlinkat(f->fd, "ballast", 0);
+    volume = fixture_volume(last + 100);
+    r = catalog_volume_insert(f->catalog, &volume, &e);
+    volume_deinit(&volume);
+    if (r)
+        return "it does not go on when there is space again";
+    return catalog_check(f->catalog, &e) ? "the check fails afterwards" : NULL;
+}
+
+static void test_full_disk(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture small = {.fd = -1};
+    const char *problem;
+
+    fixture_close(f);
+    snprintf(small.path, sizeof(small.path), "%.40s/small", f->path);
+    assert_int_equal(mkdirat(f->fd, "small", 0700), 0);
+    if (mount("tmpfs", small.path, "tmpfs", 0, "size=1m")) {
+        print_message("# skipped: no right to mount a small file system: %s\n", strerror(errno));
+        skip();
+    }
+    small.fd = open(small.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fixture_write(&small, "ballast", ballast, sizeof(ballast));
+    problem = try_full_disk(&small);
+    fixture_close(&small);
+    close(small.fd);
+    umount(small.path);
+    if (problem)
+        fail_msg("%s", problem);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_absent_is_made_only_when_asked),
+        TEST(test_half_made_file_is_made_again),
+        TEST(test_wal_without_its_catalog_is_not_replayed),
+        TEST(test_wide_mode_is_narrowed),
+        TEST(test_wal_of_a_crash_is_recovered),
+        TEST(test_killed_at_random_it_keeps_what_it_acknowledged),
+        TEST(test_version_one_is_migrated),
+        TEST(test_failed_migration_changes_nothing),
+        TEST(test_views_say_what_an_administrator_asks),
+        TEST(test_newer_version_is_refused),
+        TEST(test_foreign_application_is_refused),
+        TEST(test_missing_table_is_refused),
+        TEST(test_files_that_are_no_catalog),
+        TEST(test_truncated_file_is_refused),
+        TEST(test_zeroed_page_is_refused),
+        TEST(test_flipped_bytes),
+        TEST(test_row_that_no_call_wrote),
+        TEST(test_check_finds_broken_references),
+        TEST(test_full_disk),
+    };
+
+    return cmocka_run_group_tests_name("catalog_file", tests, NULL, NULL);
+}

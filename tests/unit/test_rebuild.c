@@ -1,0 +1,458 @@
+/* A new catalog from the store and from what the old one still tells. */
+#include "catalog/catalog.h"
+#include "catalog/cleanup.h"
+#include "catalog/record.h"
+#include "catalog/sqlite.h"
+#include "tests/unit/catalog_fixture.h"
+#include "tests/unit/cmocka_all.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- a store with volumes --------------------------------------------- */
+
+static int setup(void **state)
+{
+    struct fixture *f;
+
+    fixture_setup(state);
+    f = *state;
+    assert_int_equal(mkdirat(f->fd, "volumes", 0700), 0);
+    return 0;
+}
+
+static void make_directory(struct fixture *f, const char *id, const char *json, size_t size)
+{
+    char name[128];
+
+    snprintf(name, sizeof(name), "volumes/%s", id);
+    assert_int_equal(mkdirat(f->fd, name, 0700), 0);
+    snprintf(name, sizeof(name), "volumes/%s/data", id);
+    assert_int_equal(mkdirat(f->fd, name, 0700), 0);
+    snprintf(name, sizeof(name), "volumes/%s/volume.json", id);
+    if (json)
+        fixture_write(f, name, json, size);
+}
+
+static void make_stored(struct fixture *f, const struct volume *volume)
+{
+    _cleanup_(free_p) char *json = record_encode(volume);
+
+    make_directory(f, volume->id, json, strlen(json));
+}
+
+/* Volume `n` in the store and the catalog, as the daemon has it. */
+static void make_volume(struct fixture *f, int n)
+{
+    _cleanup_(volume_deinit) struct volume volume = fixture_volume(n);
+
+    make_stored(f, &volume);
+    fixture_insert(f, n);
+}
+
+/* ---- what happened ---------------------------------------------------- */
+
+static void collect_line(void *context, const char *line)
+{
+    char *text = context;
+    size_t length = strlen(text);
+
+    snprintf(text + length, 16384 - length, "%s\n", line);
+}
+
+static char report[16384];
+
+static void rebuild(struct fixture *f)
+{
+    struct error e = {0};
+    int r;
+
+    fixture_close(f);
+    report[0] = 0;
+    r = catalog_rebuild(f->fd, f->path, collect_line, report, &e);
+    if (r)
+        fail_msg("catalog_rebuild: %d %s", r, e.text);
+    fixture_open(f);
+    assert_int_equal(catalog_check(f->catalog, NULL), 0);
+}
+
+static void assert_reported(const char *text)
+{
+    if (!strstr(report, text))
+        fail_msg("no '%s' in:\n%s", text, report);
+}
+
+static int count_volume(void *context, const struct volume *volume)
+{
+    (void)volume;
+    ++*(int *)context;
+    return 0;
+}
+
+static int volumes_count(struct fixture *f)
+{
+    int count = 0;
+
+    assert_int_equal(catalog_volume_each(f->catalog, count_volume, &count), 0);
+    return count;
+}
+
+static int count_attachment(void *context, const struct attachment *attachment,
+                            const struct container *container)
+{
+    (void)attachment;
+    (void)container;
+    ++*(int *)context;
+    return 0;
+}
+
+static int attachments_count(struct fixture *f)
+{
+    int count = 0;
+
+    assert_int_equal(catalog_attachment_each(f->catalog, count_attachment, &count), 0);
+    return count;
+}
+
+static int sum_use(void *context, const struct use *use)
+{
+    *(uint32_t *)context += use->count;
+    return 0;
+}
+
+/* Files of the store's directory whose name begins so. */
+static int files_count(struct fixture *f, const char *prefix)
+{
+    _cleanup_(closedir_p) DIR *directory = opendir(f->path);
+    const struct dirent *entry;
+    int count = 0;
+
+    while ((entry = readdir(directory)))
+        count += strncmp(entry->d_name, prefix, strlen(prefix)) == 0;
+    return count;
+}
+
+static void assert_volume(struct fixture *f, int n)
+{
+    _cleanup_(volume_deinit) struct volume volume = fixture_volume(n), back = {0};
+
+    assert_int_equal(catalog_volume_get(f->catalog, volume.name, &back, NULL), 0);
+    assert_string_equal(back.id, volume.id);
+    assert_int_equal(back.size_limit, volume.size_limit);
+    assert_true(pairs_equal(&back.labels, &volume.labels));
+    assert_true(pairs_equal(&back.options, &volume.options));
+}
+
+/* ---- tests ------------------------------------------------------------ */
+
+static void test_lost_catalog(void **state)
+{
+    struct fixture *f = *state;
+    struct stat st;
+
+    for (int i = 0; i < 5; i++)
+        make_volume(f, i);
+    fixture_close(f);
+    unlinkat(f->fd, "catalog.db", 0);
+    rebuild(f);
+    assert_int_equal(volumes_count(f), 5);
+    for (int i = 0; i < 5; i++)
+        assert_volume(f, i);
+    assert_reported("volume volume-00003");
+    assert_int_equal(files_count(f, "catalog.db.broken"), 0);
+    assert_int_equal(files_count(f, "catalog.db.new"), 0);
+    assert_int_equal(fstatat(f->fd, "catalog.db", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+static void test_whole_catalog_is_salvaged_and_kept(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(volume_deinit) struct volume one = fixture_volume(1), back = {0};
+    uint32_t uses = 0;
+
+    for (int i = 0; i < 3; i++)
+        make_volume(f, i);
+    fixture_attach(f, 1, 1, "/a");
+    fixture_attach(f, 2, 1, "/b");
+    catalog_use_add(f->catalog, one.id, "m", 3, NULL, NULL);
+    catalog_volume_touch(f->catalog, one.id, 12345, NULL);
+    rebuild(f);
+    assert_int_equal(volumes_count(f), 3);
+    assert_int_equal(attachments_count(f), 2);
+    catalog_use_each(f->catalog, NULL, sum_use, &uses);
+    assert_int_equal(uses, 3);
+    assert_int_equal(catalog_volume_get(f->catalog, one.name, &back, NULL), 0);
+    assert_int_equal(back.last_used_at, 12345);
+    assert_int_equal(files_count(f, "catalog.db.broken-"), 1);
+    assert_reported("the old catalog is kept as");
+}
+
+static void work_attach(struct fixture *f)
+{
+    for (int i = 0; i < 3; i++)
+        make_volume(f, i);
+    fixture_attach(f, 1, 1, "/a");
+}
+
+static void test_wal_of_a_crash_is_read_and_kept(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_crash_after(f, work_attach);
+    assert_int_equal(files_count(f, "catalog.db-wal"), 1);
+    rebuild(f);
+    assert_int_equal(volumes_count(f), 3);
+    assert_int_equal(attachments_count(f), 1);
+    assert_int_equal(files_count(f, "catalog.db.broken-"), 3); /* with -wal and -shm */
+}
+
+/* Wherever a page is lost, every volume comes back, and the daemon can open it again. */
+static void test_any_page_lost(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(free_p) char *bytes = NULL;
+    size_t size;
+    int all = 0, some = 0;
+
+    for (int i = 0; i < 60; i++) {
+        make_volume(f, i);
+        fixture_attach(f, i, i, "/d");
+    }
+    fixture_close(f);
+    bytes = fixture_read(f, "catalog.db", &size);
+    for (size_t page = 0; page < size; page += 4096) {
+        char kept[4096];
+        int salvaged;
+
+        memcpy(kept, bytes + page, sizeof(kept));
+        memset(bytes + page, 0x5a, sizeof(kept));
+        fixture_write(f, "catalog.db", bytes, size);
+        memcpy(bytes + page, kept, sizeof(kept));
+        assert_int_equal(catalog_open(&f->catalog, f->fd, f->path, true, NULL), ERROR_CORRUPT);
+        rebuild(f);
+        assert_int_equal(volumes_count(f), 60);
+        salvaged = attachments_count(f);
+        all += salvaged == 60;
+        some += salvaged > 0;
+        fixture_close(f);
+    }
+    /* A page of labels costs no attachment; one of many pages of attachments only its own. */
+    assert_true(all > 0);
+    assert_true(some > all);
+    /* All are lost only with the roots and the schema, not with the first page of a table. */
+    assert_true(size / 4096 - (size_t)some <= 4);
+}
+
+static void test_files_that_are_no_catalog(void **state)
+{
+    struct fixture *f = *state;
+
+    make_volume(f, 1);
+    fixture_close(f);
+    fixture_write(f, "catalog.db", "", 0);
+    rebuild(f);
+    assert_volume(f, 1);
+    assert_reported("containers and attachments cannot be recovered");
+    fixture_close(f);
+    fixture_write(f, "catalog.db", "not a database at all, but long enough to be looked at", 54);
+    rebuild(f);
+    assert_volume(f, 1);
+    assert_int_equal(files_count(f, "catalog.db.broken-"), 2);
+}
+
+static void test_two_volumes_of_one_name(void **state)
+{
+    struct fixture *f = *state;
+    struct volume elder = {.id = "ffffffff000000000000000000000001",
+                           .name = "web",
+                           .driver = "local",
+                           .created_at = 5};
+    struct volume younger = {.id = "aaaaaaaa000000000000000000000002",
+                             .name = "web",
+                             .driver = "local",
+                             .created_at = 6};
+    struct volume third = {.id = "aaaaaaaa000000000000000000000003",
+                           .name = "web",
+                           .driver = "local",
+                           .created_at = 7};
+    struct volume back = {0};
+
+    make_stored(f, &third);
+    make_stored(f, &elder);
+    make_stored(f, &younger);
+    for (int round = 0; round < 2; round++) { /* the same names every time */
+        rebuild(f);
+        assert_int_equal(volumes_count(f), 3);
+        assert_int_equal(catalog_volume_get(f->catalog, "web", &back, NULL), 0);
+        assert_string_equal(back.id, elder.id);
+        assert_int_equal(catalog_volume_get(f->catalog, "web-aaaaaaaa", &back, NULL), 0);
+        assert_string_equal(back.id, third.id);
+        assert_int_equal(
+            catalog_volume_get(f->catalog, "web-aaaaaaaa000000000000000000000002", &back, NULL), 0);
+        assert_string_equal(back.id, younger.id);
+        assert_reported("recovered as web-aaaaaaaa: an older volume has the name");
+    }
+}
+
+static void test_two_volumes_of_one_longest_name(void **state)
+{
+    struct fixture *f = *state;
+    struct volume one = {.id = "aaaaaaaa000000000000000000000001", .driver = "local"};
+    struct volume two = {.id = "bbbbbbbb000000000000000000000002", .driver = "local"};
+
+    memset(one.name, 'x', NAME_MAX_LENGTH);
+    memset(two.name, 'x', NAME_MAX_LENGTH);
+    make_stored(f, &one);
+    make_stored(f, &two);
+    rebuild(f);
+    assert_int_equal(volumes_count(f), 2);
+    assert_reported("x-bbbbbbbb: an older");
+}
+
+/* What volume.json cannot tell any more, the old catalog may. */
+static void test_unreadable_record(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(volume_deinit) struct volume known = fixture_volume(1);
+
+    make_directory(f, known.id, "{\"Format\":1,", 12);
+    fixture_insert(f, 1);
+    make_directory(f, "cccccccccccccccccccccccccccccccc", "garbage", 7);
+    make_directory(f, "dddddddddddddddddddddddddddddddd", NULL, 0);
+    rebuild(f);
+    assert_int_equal(volumes_count(f), 1);
+    assert_volume(f, 1);
+    assert_reported("taken from the old catalog: volume.json");
+    assert_reported("volume cccccccccccccccccccccccccccccccc left out, its data stays");
+    assert_reported("volume dddddddddddddddddddddddddddddddd left out, its data stays");
+}
+
+static void test_entries_that_are_no_volumes(void **state)
+{
+    struct fixture *f = *state;
+    struct volume other = {.id = "00000000000000000000000000000001", .name = "o", .driver = "d"};
+    _cleanup_(free_p) char *json = record_encode(&other);
+
+    fixture_write(f, "volumes/stray", "", 0);
+    assert_int_equal(mkdirat(f->fd, "volumes/22222222222222222222222222222222", 0700), 0);
+    assert_int_equal(symlinkat("/etc", f->fd, "volumes/33333333333333333333333333333333"), 0);
+    make_directory(f, "44444444444444444444444444444444", json, strlen(json));
+    make_directory(f, "55555555555555555555555555555555", NULL, 0);
+    assert_int_equal(mkfifoat(f->fd, "volumes/55555555555555555555555555555555/volume.json", 0600),
+                     0);
+    rebuild(f);
+    assert_int_equal(volumes_count(f), 0);
+    assert_reported("volumes/stray left out: not a volume id");
+    assert_reported("22222222222222222222222222222222 left out: it has no data directory");
+    assert_reported("33333333333333333333333333333333 left out: it has no data directory");
+    assert_reported("volume.json is of another volume, 00000000000000000000000000000001");
+    assert_reported("55555555555555555555555555555555 left out");
+}
+
+/* Its data is there, so it is a volume again; what is in trash/ needs no row. */
+static void test_removed_but_not_moved_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(volume_deinit) struct volume one = fixture_volume(1), two = fixture_volume(2);
+
+    make_volume(f, 1);
+    fixture_insert(f, 2);
+    assert_int_equal(catalog_volume_tombstone(f->catalog, one.id, NULL), 0);
+    assert_int_equal(catalog_volume_tombstone(f->catalog, two.id, NULL), 0);
+    rebuild(f);
+    assert_int_equal(volumes_count(f), 1);
+    assert_volume(f, 1);
+    assert_int_equal(catalog_tombstone_forget(f->catalog, two.id, NULL), 0);
+}
+
+static void change_file(struct fixture *f, const char *sql)
+{
+    _cleanup_(db_free_p) struct db *db = NULL;
+
+    fixture_close(f);
+    assert_int_equal(db_open(&db, f->fd, "catalog.db", f->path, DB_WRITE, NULL), 0);
+    assert_int_equal(db_exec(db, sql, NULL), 0);
+}
+
+static void test_attachments_of_volumes_that_are_gone_are_reported(void **state)
+{
+    struct fixture *f = *state;
+
+    make_volume(f, 1);
+    fixture_insert(f, 2); /* in the catalog alone */
+    fixture_attach(f, 1, 1, "/a");
+    fixture_attach(f, 1, 2, "/b");
+    rebuild(f);
+    assert_int_equal(volumes_count(f), 1);
+    assert_int_equal(attachments_count(f), 1);
+    assert_reported("attachment of container");
+}
+
+static void test_edited_rows_are_left_out(void **state)
+{
+    struct fixture *f = *state;
+    struct container found;
+
+    make_volume(f, 1);
+    fixture_attach(f, 1, 1, "/a");
+    fixture_attach(f, 2, 1, "/a");
+    change_file(f, "UPDATE containers SET name = 'a b' WHERE name = 'container-1'");
+    rebuild(f);
+    assert_int_equal(catalog_container_get(f->catalog, "container-2", &found, NULL), 0);
+    assert_int_equal(attachments_count(f), 1);
+    assert_reported("left out");
+}
+
+static void test_newer_catalog_is_not_replaced(void **state)
+{
+    struct fixture *f = *state;
+    struct error e = {0};
+    unsigned long before;
+
+    make_volume(f, 1);
+    change_file(f, "PRAGMA user_version = 77");
+    before = fixture_fingerprint(f);
+    assert_int_equal(catalog_rebuild(f->fd, f->path, NULL, NULL, &e), ERROR_NEWER);
+    assert_non_null(strstr(e.text, "away first"));
+    assert_true(fixture_fingerprint(f) == before);
+}
+
+static void test_without_volumes_directory(void **state)
+{
+    struct fixture *f = *state;
+    unsigned long before;
+
+    fixture_close(f);
+    assert_int_equal(unlinkat(f->fd, "volumes", AT_REMOVEDIR), 0);
+    before = fixture_fingerprint(f);
+    assert_true(catalog_rebuild(f->fd, f->path, NULL, NULL, NULL) < 0);
+    assert_true(fixture_fingerprint(f) == before);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_lost_catalog),
+        TEST(test_whole_catalog_is_salvaged_and_kept),
+        TEST(test_wal_of_a_crash_is_read_and_kept),
+        TEST(test_any_page_lost),
+        TEST(test_files_that_are_no_catalog),
+        TEST(test_two_volumes_of_one_name),
+        TEST(test_two_volumes_of_one_longest_name),
+        TEST(test_unreadable_record),
+        TEST(test_entries_that_are_no_volumes),
+        TEST(test_removed_but_not_moved_comes_back),
+        TEST(test_attachments_of_volumes_that_are_gone_are_reported),
+        TEST(test_edited_rows_are_left_out),
+        TEST(test_newer_catalog_is_not_replaced),
+        TEST(test_without_volumes_directory),
+    };
+
+    return cmocka_run_group_tests_name("rebuild", tests, NULL, NULL);
+}
