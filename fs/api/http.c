@@ -18,6 +18,7 @@
 
 #include "catalog/cleanup.h"
 #include "fs/api/socket.h"
+#include "fs/log.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -302,10 +303,10 @@ static void running_end(struct exchange *x)
 /* What the operator must know: a failure that is not the client's. */
 static void log_failure(const struct exchange *x, const char *method, const char *path)
 {
-    struct error line;
+    struct error line; /* for its care of control characters: the path is the client's */
 
     error_set(&line, x->code, "api: %s %s: %s", method, path, refusal_text(x));
-    fprintf(stderr, "%s\n", line.text);
+    log_message(LOG_LEVEL_ERROR, "%s", line.text);
 }
 
 static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *connection,
