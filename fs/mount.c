@@ -239,7 +239,8 @@ int mount_attach(struct mount *mount, const char *mountpoint, struct error *e)
     if (syscall(SYS_move_mount, mount->mounted, "", AT_FDCWD, mountpoint, MOVE_MOUNT_F_EMPTY_PATH) <
         0)
         return error_set_errno(e, -errno, "cannot mount at %s", mountpoint);
-    close(steal_fd(&mount->mounted)); /* it would keep the mount busy */
+    close(steal_fd(&mount->mounted)); /* they would keep the mount busy, … */
+    close(steal_fd(&mount->fs));      /* … and the file system alive after it is unmounted */
     return 0;
 }
 

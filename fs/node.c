@@ -224,7 +224,8 @@ static struct node *shard_add(struct node_table *table, struct shard *shard, uin
     node->handle = (struct node_handle){0};
     atomic_store(&node->list_fd, -1);
     atomic_store(&node->backing_id, NODE_BACKING_UNKNOWN);
-    atomic_store(&node->opens, 0);
+    atomic_store(&node->opened, 0);
+    atomic_store(&node->set_id, false);
     atomic_store(&node->writers, 0);
     atomic_store(&node->pinned, pin_of_fd(fd, flags));
     if (++shard->nodes > shard->bucket_count)
@@ -255,7 +256,7 @@ static void node_give_up_fd(struct node_table *table, struct node *node)
     int fd = pin_fd(pinned);
     struct node_handle handle;
 
-    if (fd < 0 || (pinned & PIN_MASK) || atomic_load(&node->opens) > 0)
+    if (fd < 0 || (pinned & PIN_MASK) || (atomic_load(&node->opened) & NODE_OPENS))
         return;
     if (pinned & PIN_USED) { /* a second chance */
         atomic_fetch_and(&node->pinned, ~PIN_USED);

@@ -44,6 +44,9 @@ struct node_handle {
     uint8_t bytes[NODE_HANDLE_MAX];
 };
 
+#define NODE_OPENS              UINT64_C(0xffffffff)
+#define NODE_OPENED_PASSTHROUGH (UINT64_C(1) << 32)
+
 enum node_backing { NODE_BACKING_UNKNOWN = 0, NODE_BACKING_OFF = -1 };
 
 /*
@@ -59,8 +62,9 @@ struct node {
     uint32_t flags;              /* node_flag */
     _Atomic uint64_t pinned;     /* descriptor and its pins, see node.c */
     _Atomic int backing_id;      /* passthrough id > 0, or node_backing */
-    _Atomic uint32_t opens;      /* files open */
+    _Atomic uint64_t opened;     /* files open (NODE_OPENS), and how: see ops_open.c */
     _Atomic uint32_t writers;    /* of them for writing */
+    _Atomic bool set_id;         /* its mode may have set-id bits */
     _Atomic int list_fd;         /* directory being listed, parked between calls, or −1 */
     struct node_handle handle;   /* once the descriptor was given up */
     _Atomic int64_t list_offset; /* where list_fd stands */

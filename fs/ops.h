@@ -76,6 +76,15 @@ int target_enter(struct target *target, fuse_req_t req, fuse_ino_t ino, enum ope
 /* Ends it, before the reply. A change is noted for the volume's usage. */
 void target_leave(struct target *target);
 
+/*
+ * Whether set-id bits of the file are left by a change of its data: it may have some, and the
+ * caller may leave them, which the kernel has not denied (kill_suidgid) and we believe of root.
+ */
+bool set_id_survives(fuse_req_t req, const struct node *node);
+
+/* Remembers of a mode, each time one is seen or set, what set_id_survives asks. */
+void node_note_mode(struct node *node, mode_t mode);
+
 /* The policy alone, for requests that work on an open file. 0 or errno. */
 int node_decide(struct session *session, const struct node *node, enum operation operation);
 

@@ -186,9 +186,13 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid,
         fuse_reply_err(req, err);
         return;
     }
+    if ((valid & FUSE_SET_ATTR_SIZE) && !(valid & FUSE_SET_ATTR_KILL_SUID))
+        keep_set_id = set_id_survives(req, target.node);
     err = -set_attributes(&target, attr, valid, keep_set_id);
     if (!err)
         err = -backing_stat(target.fd, &st);
+    if (!err)
+        node_note_mode(target.node, st.st_mode);
     timeout = attributes_timeout(target.node);
     target_leave(&target);
     if (err) {

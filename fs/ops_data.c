@@ -4,6 +4,7 @@
  * a file handle has no state of its own.
  */
 #include "fs/backing.h"
+#include "fs/cred.h"
 #include "fs/ops.h"
 #include "fs/view.h"
 #include "fs/workers.h"
@@ -74,13 +75,18 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, of
               struct fuse_file_info *fi)
 {
     struct target file;
+    bool keep_set_id;
     ssize_t n = 0;
     int data, err = data_enter(&file, req, ino, OPERATION_CHANGE, &data);
 
-    (void)fi;
     if (!err) {
+        keep_set_id = !fi->kill_suidgid && set_id_survives(req, file.node);
+        if (keep_set_id)
+            cred_raise_fsetid();
         n = pwrite(data, bytes, size, offset);
         err = n < 0 ? errno : 0;
+        if (keep_set_id)
+            cred_lower_fsetid();
         target_leave(&file);
     }
     if (err)

@@ -3,9 +3,13 @@
  * registered with the kernel once per inode, and each later open is answered
  * with the known id, without a system call.
  *
- * Invariant: all opens of an inode at a time go the same way (the kernel
- * answers EIO to a mixture). `backing_id` says which: it leaves
- * NODE_BACKING_UNKNOWN once, by compare-and-swap, and stays until the node ends.
+ * Invariants: `backing_id` leaves NODE_BACKING_UNKNOWN once, by
+ * compare-and-swap, and stays until the node ends. All opens of an inode at a time
+ * go the same way (the kernel answers EIO to a mixture): the first decides,
+ * in `opened`, and the choice ends with the last close.
+ *
+ * A file with set-id bits goes without passthrough: only then does the kernel
+ * say with each write whether the writer may leave them.
  */
 #include "fs/backing.h"
 #include "fs/cred.h"
@@ -20,13 +24,15 @@ static bool open_writes(int flags)
     return (flags & O_ACCMODE) != O_RDONLY;
 }
 
-/* Registers the node's file for passthrough; `id` > 0, or NODE_BACKING_OFF where it cannot be. */
-static int backing_register(struct session *session, fuse_req_t req, struct node *node, int fd)
+/* The node's backing id, registered at need: > 0, or NODE_BACKING_OFF where that cannot be. */
+static int backing_id(fuse_req_t req, struct node *node, int fd)
 {
-    int known = NODE_BACKING_UNKNOWN;
+    int known = atomic_load(&node->backing_id);
     struct stat st;
     int id;
 
+    if (known != NODE_BACKING_UNKNOWN)
+        return known;
     /* The kernel keeps the credentials of this moment for the data path: the owner's, for quotas.
      */
     if (backing_stat(fd, &st) < 0 || cred_assume(st.st_uid, st.st_gid, 0) < 0)
@@ -39,43 +45,52 @@ static int backing_register(struct session *session, fuse_req_t req, struct node
         return id;
     if (id > 0)
         fuse_passthrough_close(req, id); /* another thread was faster */
-    (void)session;
     return known;
+}
+
+/* Counts an open. True if it goes by passthrough: as asked for by the first, as that was for the
+ * rest. */
+static bool open_join(struct node *node, bool passthrough)
+{
+    uint64_t opened = atomic_load(&node->opened), joined;
+
+    do {
+        joined = opened + 1;
+        if (!(opened & NODE_OPENS))
+            joined = 1 | (passthrough ? NODE_OPENED_PASSTHROUGH : 0);
+    } while (!atomic_compare_exchange_weak(&node->opened, &opened, joined));
+    return joined & NODE_OPENED_PASSTHROUGH;
 }
 
 void open_file(struct session *session, fuse_req_t req, struct node *node, int fd,
                struct fuse_file_info *fi)
 {
-    int id = atomic_load(&node->backing_id);
+    int id = session->passthrough && !atomic_load(&node->set_id) ? backing_id(req, node, fd)
+                                                                 : NODE_BACKING_OFF;
 
-    atomic_fetch_add(&node->opens, 1);
     atomic_fetch_add(&session->open_files, 1);
     if (open_writes(fi->flags))
         atomic_fetch_add(&node->writers, 1);
-    if (!session->passthrough)
-        id = NODE_BACKING_OFF;
-    else if (id == NODE_BACKING_UNKNOWN)
-        id = backing_register(session, req, node, fd);
     fi->fh = 0;
     fi->noflush = 1;
     fi->parallel_direct_writes = 1;
-    if (id > 0)
-        fi->backing_id = id;
+    if (open_join(node, id > 0))
+        fi->backing_id = atomic_load(&node->backing_id);
     else
-        fi->keep_cache = 1;
+        fi->keep_cache = !session->passthrough; /* else what the page cache has may be older */
 }
 
 void close_file(struct session *session, struct node *node, int flags)
 {
     if (open_writes(flags))
         atomic_fetch_sub(&node->writers, 1);
-    atomic_fetch_sub(&node->opens, 1);
+    atomic_fetch_sub(&node->opened, 1);
     atomic_fetch_sub(&session->open_files, 1);
 }
 
 int open_truncate(fuse_req_t req, struct node *node, int fd, const struct fuse_file_info *fi)
 {
-    bool keep_set_id = !fi->kill_suidgid && fuse_req_ctx(req)->uid == 0;
+    bool keep_set_id = !fi->kill_suidgid && set_id_survives(req, node);
     int r;
 
     if (!(fi->flags & O_TRUNC))

@@ -44,6 +44,11 @@ void target_leave(struct target *target)
     node_release_fd(target->node);
 }
 
+bool set_id_survives(fuse_req_t req, const struct node *node)
+{
+    return atomic_load(&node->set_id) && fuse_req_ctx(req)->uid == 0;
+}
+
 /*
  * A file on a read-only backing, or one being executed, cannot be opened for
  * writing; reading and fsync are served all the same.
@@ -88,6 +93,14 @@ double attributes_timeout(const struct node *node)
     return atomic_load(&node->writers) > 0 ? 0 : TIMEOUT_FOREVER;
 }
 
+void node_note_mode(struct node *node, mode_t mode)
+{
+    bool set_id = S_ISREG(mode) && (mode & (S_ISUID | S_ISGID));
+
+    if (atomic_load(&node->set_id) != set_id)
+        atomic_store(&node->set_id, set_id);
+}
+
 static uint32_t type_flags(mode_t mode)
 {
     if (S_ISDIR(mode))
@@ -101,13 +114,16 @@ int entry_make(struct session *session, struct volume_ref volume, int fd, const 
                uint32_t flags, struct fuse_entry_param *out)
 {
     struct node_key key = {volume.index, st->st_dev, st->st_ino};
+    struct node *node;
     uint64_t id;
     int r = node_intern(session->nodes, &key, volume, flags | type_flags(st->st_mode), fd, &id);
 
     if (r < 0)
         return -r;
+    node = node_get(session->nodes, id);
+    node_note_mode(node, st->st_mode);
     *out = (struct fuse_entry_param){.ino = id, .attr = *st, .entry_timeout = TIMEOUT_FOREVER};
-    out->attr_timeout = attributes_timeout(node_get(session->nodes, id));
+    out->attr_timeout = attributes_timeout(node);
     attributes_present(session, &out->attr);
     return 0;
 }

@@ -157,6 +157,30 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
     free(told);
 }
 
+/* Takes the trusted.* names out, which only the host's administrator sees. Answers the new length.
+ */
+static size_t hide_trusted(fuse_req_t req, char *names, size_t length)
+{
+    struct caller caller;
+    size_t kept = 0, size;
+    bool asked = false, shown = false;
+
+    for (size_t at = 0; at < length; at += size) {
+        size = strlen(names + at) + 1;
+        if (has_prefix(names + at, "trusted.")) {
+            if (!asked)
+                identify(req, &caller);
+            shown = asked ? shown : policy_administer(&caller, fuse_req_ctx(req)->uid) == 0;
+            asked = true;
+            if (!shown)
+                continue;
+        }
+        memmove(names + kept, names + at, size);
+        kept += size;
+    }
+    return kept;
+}
+
 /*
  * The names of a volume's root as the caller is to see them: the told ones
  * first, unless he sits in a container (a backup made there carries none).
@@ -188,7 +212,7 @@ static int list_names(fuse_req_t req, const struct target *target, char **out, s
         return (int)-n;
     }
     *out = grown;
-    *length = told + (size_t)n;
+    *length = told + hide_trusted(req, grown + told, (size_t)n);
     return 0;
 }
 

@@ -41,7 +41,8 @@ enum change_origin {
 /*
  * Opens store and catalog (recovering: staged leftovers dropped, tombstones
  * resumed, rows whose directory is missing kept and reported, directories
- * without a row reported, see volumes_problems; a catalog that is lost rebuilt), fills the table. `mountpoint` is for texts and Mountpoint fields.
+ * without a row reported, see volumes_problems; a catalog that is lost rebuilt), fills the table.
+ * `mountpoint` is for texts and Mountpoint fields.
  */
 int volumes_open(struct volumes **out, const char *store_path, const char *mountpoint,
                  struct error *e);

@@ -136,7 +136,8 @@ static int readonly_locked(struct volumes *volumes, const char *name, bool reado
                                   readonly ? 0 : VOLUME_FLAG_READONLY);
 }
 
-/* The tree does not know by itself either: a handler that sets the flag tells it as the API does. */
+/* The tree does not know by itself either: a handler that sets the flag tells it as the API does.
+ */
 int volumes_set_readonly(struct volumes *volumes, const char *name, bool readonly,
                          enum change_origin origin, struct error *e)
 {

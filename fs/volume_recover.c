@@ -59,7 +59,8 @@ static int catalog_recreate(struct volumes *volumes, struct error *e)
     r = catalog_rebuild(store_fd(volumes->store), path, rebuild_note, &report, e);
     if (r)
         return r;
-    snprintf(text, sizeof(text), "the catalog was lost and has been rebuilt from the store (%zu "
+    snprintf(text, sizeof(text),
+             "the catalog was lost and has been rebuilt from the store (%zu "
              "volumes seen, the last: %s); containers' references are not in it",
              report.lines, report.last);
     volumes_problem_set(volumes, RECOVER_SUBJECT, text,
@@ -155,8 +156,10 @@ static void report_missing(struct volumes *volumes, const struct volume_entry *e
     char next[128 + NAME_MAX_LENGTH];
 
     snprintf(text, sizeof(text), "its data, volumes/%s, is missing from the store", entry->id);
-    snprintf(next, sizeof(next), "restore the directory from a backup, or give up the volume: "
-             "volctl rm %s", entry->name);
+    snprintf(next, sizeof(next),
+             "restore the directory from a backup, or give up the volume: "
+             "volctl rm %s",
+             entry->name);
     volumes_problem_set(volumes, entry->name, text, next);
 }
 

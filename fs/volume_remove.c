@@ -14,7 +14,7 @@
 #include <time.h>
 
 enum {
-    NAMED_IN_TEXT = 8,              /* containers; more are counted */
+    NAMED_IN_TEXT = 8,                /* containers; more are counted */
     SCAN_FRESH_NS = 50 * 1000 * 1000, /* prune: a scan serves so long */
 };
 
