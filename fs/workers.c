@@ -177,6 +177,16 @@ static void monitor_rouse(struct workers *workers)
     pthread_mutex_unlock(&workers->lock);
 }
 
+/* No more requests will come, or none shall be taken. */
+static void workers_end(struct workers *workers)
+{
+    pthread_mutex_lock(&workers->lock);
+    atomic_store(&workers->stopping, true);
+    pthread_cond_broadcast(&workers->parked_wake);
+    pthread_cond_broadcast(&workers->monitor_wake);
+    pthread_mutex_unlock(&workers->lock);
+}
+
 static void *worker_main(void *context)
 {
     struct workers *workers = context;
@@ -194,8 +204,7 @@ static void *worker_main(void *context)
         atomic_fetch_add_explicit(&workers->served, 1, memory_order_relaxed);
     }
     free(buffer.mem);
-    if (!atomic_load(&workers->stopping))
-        workers_call(workers); /* the connection has ended: the parked must see it too */
+    workers_end(workers); /* the connection has ended: for the parked, too */
     if (atomic_fetch_sub(&workers->running, 1) == 1 &&
         write(workers->end_fd, &one, sizeof(one)) < 0)
         abort(); /* an eventfd takes a 1 */
@@ -322,11 +331,7 @@ struct workers *workers_stop(struct workers *workers)
 {
     if (!workers)
         return NULL;
-    pthread_mutex_lock(&workers->lock);
-    atomic_store(&workers->stopping, true);
-    pthread_cond_broadcast(&workers->parked_wake);
-    pthread_cond_broadcast(&workers->monitor_wake);
-    pthread_mutex_unlock(&workers->lock);
+    workers_end(workers);
     if (workers->has_monitor)
         pthread_join(workers->monitor, NULL);
     for (unsigned i = 0; i < workers->count; i++) /* none is started any more */
