@@ -125,10 +125,7 @@ int schema_inspect(struct db *db, int *version, struct error *e)
     if (r)
         return r;
     if (found > SCHEMA_VERSION)
-        return error_set(e, ERROR_NEWER,
-                         "the catalog has version %lld, made by a newer volumefs; this one knows "
-                         "version %d: upgrade volumefs",
-                         (long long)found, SCHEMA_VERSION);
+        return db_refuse_newer(db, e, found, SCHEMA_VERSION);
     if (found < 1)
         return db_refuse(db, e, "it has no schema version");
     *version = (int)found;

@@ -59,6 +59,14 @@ int db_refuse(const struct db *db, struct error *e, const char *why)
         db->dir_path, db->file, why, db->dir_path);
 }
 
+int db_refuse_newer(const struct db *db, struct error *e, int64_t found, int known)
+{
+    return error_set(e, ERROR_NEWER,
+                     "catalog %.300s/%s has version %lld, made by a newer volumefs; this one knows "
+                     "version %d and has written nothing: upgrade volumefs",
+                     db->dir_path, db->file, (long long)found, known);
+}
+
 static int db_set_errno(const struct db *db, int r, struct error *e)
 {
     return error_set(e, r, "catalog %s/%s: %s", db->dir_path, db->file, sqlite3_errmsg(db->handle));

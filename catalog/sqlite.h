@@ -47,6 +47,8 @@ int64_t db_changes(const struct db *db);
 int db_check(struct db *db, bool full, struct error *e);
 /* ERROR_CORRUPT with the text that names the file and the repair. */
 int db_refuse(const struct db *db, struct error *e, const char *why);
+/* ERROR_NEWER for a file of schema version `found` where `known` is the newest. */
+int db_refuse_newer(const struct db *db, struct error *e, int64_t found, int known);
 /* Turns a file built with DB_BUILD into one that DB_WRITE finds as it wants it. */
 int db_make_publishable(struct db *db, struct error *e);
 

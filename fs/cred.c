@@ -5,6 +5,7 @@
  */
 #include "fs/cred.h"
 
+#include <assert.h>
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
@@ -61,17 +62,39 @@ static void cred_set_caps(void)
     syscall(SYS_capset, &header, cred_thread.caps);
 }
 
+/* The second call answers what the first has set: setfsuid(2) reports errors in no other way. */
+static int set_fsgid(gid_t gid)
+{
+    syscall(SYS_setfsgid, gid);
+    if ((gid_t)syscall(SYS_setfsgid, gid) != gid)
+        return -EPERM;
+    cred_thread.gid = gid;
+    return 0;
+}
+
+static int set_fsuid(uid_t uid)
+{
+    syscall(SYS_setfsuid, uid);
+    if ((uid_t)syscall(SYS_setfsuid, uid) != uid)
+        return -EPERM;
+    cred_thread.uid = uid;
+    return 0;
+}
+
+/* The thread that made this one may have been acting for somebody: nothing of that is kept. */
 int cred_init_thread(void)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    int r;
 
     if (unshare(CLONE_FS) < 0)
         return -errno;
-    cred_thread.uid = geteuid();
-    cred_thread.gid = getegid();
+    umask(0);
     cred_thread.umask = 0;
-    if (!cred_privileged)
-        return 0;
+    r = set_fsgid(getegid());
+    r = r ? r : set_fsuid(geteuid());
+    if (r || !cred_privileged)
+        return r;
     if (syscall(SYS_capget, &header, cred_thread.caps) < 0)
         return -errno;
     cred_lower_fsetid();
@@ -86,19 +109,17 @@ int cred_assume(uid_t uid, gid_t gid, mode_t mask)
     }
     if (!cred_privileged)
         return 0;
-    if (gid != cred_thread.gid) {
-        syscall(SYS_setfsgid, gid);
-        if ((gid_t)syscall(SYS_setfsgid, gid) != gid) /* answers what it was before */
-            return -EPERM;
-        cred_thread.gid = gid;
-    }
-    if (uid != cred_thread.uid) {
-        syscall(SYS_setfsuid, uid);
-        if ((uid_t)syscall(SYS_setfsuid, uid) != uid)
-            return -EPERM;
-        cred_thread.uid = uid;
-    }
-    return 0;
+    if (gid != cred_thread.gid && set_fsgid(gid) < 0)
+        return -EPERM;
+    return uid != cred_thread.uid ? set_fsuid(uid) : 0;
+}
+
+void cred_assume_own(void)
+{
+    int r = cred_assume(geteuid(), getegid(), 0);
+
+    assert(r == 0); /* one's own ids are never refused */
+    (void)r;
 }
 
 void cred_raise_fsetid(void)

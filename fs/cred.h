@@ -18,7 +18,10 @@
  */
 int cred_init(bool privileged, struct error *e);
 
-/* Once in each worker thread: a umask of its own (unshare CLONE_FS), CAP_FSETID out of effect. */
+/*
+ * Once in each worker thread, whoever started it: the daemon's ids, a umask of its own (unshare
+ * CLONE_FS) that masks nothing, CAP_FSETID out of effect. −errno.
+ */
 int cred_init_thread(void);
 
 /*
@@ -26,6 +29,8 @@ int cred_init_thread(void);
  * run of creates by one caller costs no syscall. −EPERM if the kernel refuses.
  */
 int cred_assume(uid_t uid, gid_t gid, mode_t umask);
+/* Back to the daemon's own, for what it writes itself: the store's records and the catalog. */
+void cred_assume_own(void);
 
 /*
  * CAP_FSETID is out of effect in workers, so that the kernel clears set-id bits

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -121,14 +122,15 @@ static int go_to_background(struct daemon *daemon, struct error *e)
     close(fds[0]);
     daemon->ready_fd = fds[1];
     setsid();
-    return chdir("/") < 0 ? error_set_errno(e, -errno, "cannot go to /") : 0;
+    return 0;
 }
 
+/* Also from the directory, which nobody could unmount otherwise; paths as given hold until here. */
 static void leave_terminal(void)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    if (null < 0)
+    if (null < 0 || chdir("/") < 0)
         return;
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         dup2(null, fd);
@@ -161,10 +163,9 @@ static void say_state(struct daemon *daemon)
     struct daemon_status status;
 
     session_status(daemon->session, &status);
-    log_message(LOG_LEVEL_INFO, "%s mounted on %s, %llu volumes, passthrough %s%s%s", status.store,
+    log_message(LOG_LEVEL_INFO, "%s mounted on %s, %llu volumes, passthrough %s%s", status.store,
                 status.mountpoint, (unsigned long long)status.volumes,
-                status.passthrough ? "on" : "off: ", status.passthrough_reason,
-                status.passthrough ? "" : "");
+                status.passthrough ? "on" : "off: ", status.passthrough_reason);
     if (!status.privileged)
         log_message(LOG_LEVEL_WARNING,
                     "without root: data goes through the daemon, files belong to this user, and "
@@ -193,8 +194,10 @@ static int start(struct daemon *daemon, struct error *e)
         .status = api_status,
         .context = daemon,
     };
-    int r = volumes_open(&daemon->volumes, daemon->options.store, daemon->mountpoint, e);
+    int r = session_check_place(&session, e);
 
+    if (r == 0)
+        r = volumes_open(&daemon->volumes, daemon->options.store, daemon->mountpoint, e);
     if (r == 0)
         r = session_start(&daemon->session, daemon->volumes, &session, e);
     if (r == 0) {
@@ -289,13 +292,29 @@ static int block_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/*
+ * The mount point's canonical path. One that is dead (ENOTCONN) or missing is told of later: by its
+ * parent's path, or, if that is missing too, as given.
+ */
+static void find_mountpoint(struct daemon *daemon)
+{
+    const char *given = daemon->options.mountpoint;
+    _cleanup_(free_p) char *parent = strdup(given);
+    _cleanup_(free_p) char *name = strdup(given);
+    char path[PATH_MAX];
+
+    if (realpath(given, daemon->mountpoint))
+        return;
+    if (parent && name && realpath(dirname(parent), path) &&
+        snprintf(daemon->mountpoint, sizeof(daemon->mountpoint), "%s/%s",
+                 strcmp(path, "/") == 0 ? "" : path, basename(name)) < PATH_MAX)
+        return;
+    snprintf(daemon->mountpoint, sizeof(daemon->mountpoint), "%s", given);
+}
+
 static int prepare(struct daemon *daemon, struct error *e)
 {
-    char *path = realpath(daemon->options.mountpoint, daemon->mountpoint);
-
-    /* one that is dead (ENOTCONN) or missing is told of later, by its name as given */
-    if (!path)
-        snprintf(daemon->mountpoint, sizeof(daemon->mountpoint), "%s", daemon->options.mountpoint);
+    find_mountpoint(daemon);
     raise_limits();
     daemon->privileged = is_privileged();
     if (daemon->privileged)
@@ -326,6 +345,8 @@ int main(int argc, char **argv)
         serve(&daemon, signals);
     } else {
         log_message(LOG_LEVEL_ERROR, "%s", *e.text ? e.text : strerror(r < 0 ? -r : EIO));
+        if (daemon.session)
+            session_unmount(daemon.session); /* it was mounted, and nobody was told */
     }
     stop(&daemon);
     close_p(&signals);

@@ -4,6 +4,7 @@
 #include "fs/mount.h"
 
 #include "catalog/cleanup.h"
+#include "fs/mountinfo.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -29,19 +31,67 @@ struct mount {
     unsigned attributes;
 };
 
-int mount_check_place(const char *mountpoint, bool nonempty, struct error *e)
-{
-    _cleanup_(closedir_p) DIR *dir = NULL;
-    struct dirent *entry;
-    struct stat st;
+enum covered { COVERED_NOT, COVERED_BY_TREE, COVERED_BY_OTHER };
 
-    if (stat(mountpoint, &st) < 0 && errno == ENOTCONN) {
-        /* what a killed daemon left: nobody answers behind it */
+/* What is mounted just here, as the kernel lists it: the last of several counts. Asks nobody. */
+static int mount_find(const char *mountpoint, enum covered *out)
+{
+    _cleanup_(fclose_p) FILE *file = fopen("/proc/self/mountinfo", "re");
+    _cleanup_(free_p) char *line = NULL;
+    struct mountinfo info;
+    size_t size = 0;
+
+    *out = COVERED_NOT;
+    if (!file)
+        return -errno;
+    while (getline(&line, &size, file) > 0)
+        if (mountinfo_parse_line(line, &info) && strcmp(info.mount_point, mountpoint) == 0)
+            *out = strcmp(info.type, "fuse.volumefs") == 0 ? COVERED_BY_TREE : COVERED_BY_OTHER;
+    return ferror(file) ? -EIO : 0;
+}
+
+/*
+ * Takes off what a killed daemon left: nobody answers behind it. statfs(2) is always asked of the
+ * file system, while stat(2) may still be answered from the kernel's cache.
+ */
+static int mount_clear_dead(const char *mountpoint, enum covered *covered, struct error *e)
+{
+    struct statfs st;
+    int r;
+
+    for (;;) {
+        r = mount_find(mountpoint, covered);
+        if (r < 0)
+            return error_set_errno(e, r, "cannot read /proc/self/mountinfo");
+        if (*covered == COVERED_NOT || statfs(mountpoint, &st) == 0 ||
+            (errno != ENOTCONN && errno != ECONNABORTED))
+            return 0;
+        if (*covered == COVERED_BY_OTHER)
+            return error_set(e, ERROR_UNUSABLE_STORE,
+                             "a dead mount that is not volumefs's is at %s; take it off with: "
+                             "umount -l %s",
+                             mountpoint, mountpoint);
         if (umount2(mountpoint, UNMOUNT_DETACH | UNMOUNT_NOFOLLOW) < 0)
             return error_set_errno(e, -errno,
                                    "cannot clear the dead mount at %s; try: umount -l %s",
                                    mountpoint, mountpoint);
     }
+}
+
+int mount_check_place(const char *mountpoint, bool nonempty, struct error *e)
+{
+    _cleanup_(closedir_p) DIR *dir = NULL;
+    struct dirent *entry;
+    enum covered covered;
+    int r = mount_clear_dead(mountpoint, &covered, e);
+
+    if (r != 0)
+        return r;
+    if (covered == COVERED_BY_TREE)
+        return error_set(e, ERROR_LOCKED,
+                         "volumefs is already mounted at %s; stop that one first, or choose "
+                         "another directory",
+                         mountpoint);
     dir = opendir(mountpoint);
     if (!dir && errno == ENOENT)
         return error_set(e, ERROR_NOT_FOUND,
@@ -195,6 +245,16 @@ static int mount_configure(struct mount *mount, int device, const char *options,
     return 0;
 }
 
+static int device_missing(int r, struct error *e)
+{
+    if (r == -EACCES || r == -EPERM)
+        return error_set_errno(e, r,
+                               "cannot open /dev/fuse as this user; run as root, or let the user "
+                               "read and write the device (mode 0666, as udev sets it)");
+    return error_set_errno(e, r,
+                           "cannot open /dev/fuse; is the fuse module loaded (modprobe fuse)?");
+}
+
 int mount_prepare(struct mount **out, const char *options, int *device, struct error *e)
 {
     struct mount *mount;
@@ -202,8 +262,7 @@ int mount_prepare(struct mount **out, const char *options, int *device, struct e
     int r;
 
     if (fd < 0)
-        return error_set_errno(e, -errno,
-                               "cannot open /dev/fuse; is the fuse module loaded (modprobe fuse)?");
+        return device_missing(-errno, e);
     mount = calloc(1, sizeof(*mount));
     if (!mount)
         return -ENOMEM;

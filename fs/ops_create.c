@@ -44,7 +44,7 @@ static void reply_made(fuse_req_t req, int err, const struct fuse_entry_param *e
 
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
-    struct fuse_entry_param e;
+    struct fuse_entry_param e = {0};
     struct target dir;
     int err = creation_enter(&dir, req, parent);
 
@@ -59,7 +59,7 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-    struct fuse_entry_param e;
+    struct fuse_entry_param e = {0};
     struct target dir;
     int err;
 
@@ -80,7 +80,7 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 
 void op_symlink(fuse_req_t req, const char *text, fuse_ino_t parent, const char *name)
 {
-    struct fuse_entry_param e;
+    struct fuse_entry_param e = {0};
     struct target dir;
     int err = creation_enter(&dir, req, parent);
 
@@ -106,7 +106,7 @@ static int link_into(const struct target *file, const struct target *dir, const 
 
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
 {
-    struct fuse_entry_param e;
+    struct fuse_entry_param e = {0};
     struct target file, dir;
     int err = target_enter(&file, req, ino, OPERATION_CHANGE);
 
@@ -201,7 +201,7 @@ static int create_in(const struct target *dir, fuse_req_t req, const char *name,
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
                struct fuse_file_info *fi)
 {
-    struct fuse_entry_param e;
+    struct fuse_entry_param e = {0};
     struct target dir;
     int err = creation_enter(&dir, req, parent);
 
@@ -214,7 +214,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi)
 {
-    struct fuse_entry_param e;
+    struct fuse_entry_param e = {0};
     struct target dir;
     struct stat st;
     int fd, err = creation_enter(&dir, req, parent);

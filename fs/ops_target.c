@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -175,6 +176,16 @@ void entry_drop(struct session *session, fuse_req_t req, fuse_ino_t ino)
     remains_release(session, req, &remains);
 }
 
+/* Frees a thread's buffer when the thread ends. */
+static pthread_key_t buffer_key;
+static pthread_once_t buffer_once = PTHREAD_ONCE_INIT;
+
+static void buffer_key_make(void)
+{
+    if (pthread_key_create(&buffer_key, free) != 0)
+        abort(); /* a process may have many keys, and has few */
+}
+
 char *thread_buffer(size_t size)
 {
     static _Thread_local struct {
@@ -185,10 +196,12 @@ char *thread_buffer(size_t size)
 
     if (own.size >= size)
         return own.memory;
+    pthread_once(&buffer_once, buffer_key_make);
     memory = realloc(own.memory, size);
-    if (memory) {
-        own.memory = memory;
-        own.size = size;
-    }
+    if (!memory)
+        return NULL;
+    pthread_setspecific(buffer_key, memory);
+    own.memory = memory;
+    own.size = size;
     return memory;
 }

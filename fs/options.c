@@ -105,43 +105,47 @@ static bool take_mount_option(struct argp_state *state, struct options *options,
     return true;
 }
 
-/* Splits at plain commas (quotes protect them) and keeps for the kernel what is not ours. */
-static void take_mount_options(struct argp_state *state, struct options *options, const char *list)
+static void keep_mount_option(struct argp_state *state, struct options *options, const char *item)
 {
-    size_t room = strlen(list) + 2 + (options->mount_options ? strlen(options->mount_options) : 0);
-    char *kept = calloc(1, room);
-    char *copy = strdup(list); /* lives as long as the process: options point into it */
-    char *item = copy;
+    char *kept = NULL;
+
+    if (asprintf(&kept, "%s%s%s", options->mount_options ? options->mount_options : "",
+                 options->mount_options ? "," : "", item) < 0)
+        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
+    free(options->mount_options);
+    options->mount_options = kept;
+}
+
+/* Splits at plain commas (quotes protect them) and keeps for the kernel what is not ours. */
+static void take_mount_options(struct argp_state *state, struct options *options, char *list)
+{
+    char *item = list; /* of argv: as the process, so options may point into it */
     bool quoted = false;
 
-    if (!kept || !copy)
-        argp_failure(state, EXIT_FAILURE, 0, "out of memory");
-    if (options->mount_options)
-        strcpy(kept, options->mount_options);
-    for (char *p = copy;; p++) {
+    for (char *p = list;; p++) {
         bool end = *p == 0;
 
         quoted ^= *p == '"';
         if (!end && (*p != ',' || quoted))
             continue;
         *p = 0;
-        if (*item && !take_mount_option(state, options, item)) {
-            strcat(kept, *kept ? "," : "");
-            strcat(kept, item);
-        }
+        if (*item && !take_mount_option(state, options, item))
+            keep_mount_option(state, options, item);
         if (end)
             break;
         item = p + 1;
     }
-    free(options->mount_options);
-    options->mount_options = kept;
 }
 
-/* `volumefs DIR`, or as mount(8) does it `volumefs SOURCE DIR`. */
+/*
+ * `volumefs DIR`; as a mount helper `SOURCE DIR`. mount.fuse3(8), which mount(8) finds where our
+ * helper is not in /sbin, runs the program itself with both, so there the source is our name.
+ */
 static void take_argument(struct argp_state *state, struct options *options, char *arg)
 {
-    if (state->arg_num > 1)
-        argp_error(state, "one mount point is wanted, not also '%s'", arg);
+    if (state->arg_num > 1 ||
+        (state->arg_num == 1 && !options->helper && strcmp(options->mountpoint, "volumefs") != 0))
+        argp_error(state, "one mount point is wanted, not '%s' and '%s'", options->mountpoint, arg);
     options->mountpoint = arg;
 }
 
@@ -226,15 +230,15 @@ static bool is_mount_helper(const char *program)
 void options_parse(struct options *options, int argc, char **argv)
 {
     static const struct argp daemon_parser = {
-        option_table, parse_option, "[SOURCE] MOUNTPOINT", doc, NULL, NULL, NULL};
+        option_table, parse_option, "MOUNTPOINT", doc, NULL, NULL, NULL};
     static const struct argp helper_parser = {
         helper_table, parse_helper, "SOURCE MOUNTPOINT", doc, NULL, NULL, NULL};
 
     *options = (struct options){.store = DEFAULT_STORE,
                                 .socket = DEFAULT_SOCKET,
                                 .log_level = LOG_LEVEL_INFO,
-                                .spin_us = -1};
+                                .spin_us = -1,
+                                .helper = is_mount_helper(argv[0])};
     argp_err_exit_status = EXIT_USAGE;
-    argp_parse(is_mount_helper(argv[0]) ? &helper_parser : &daemon_parser, argc, argv, 0, NULL,
-               options);
+    argp_parse(options->helper ? &helper_parser : &daemon_parser, argc, argv, 0, NULL, options);
 }

@@ -4,7 +4,7 @@
  */
 #include "fs/root.h"
 
-#include "fs/caller.h"
+#include "fs/cred.h"
 #include "fs/view.h"
 #include "fs/workers.h"
 
@@ -18,6 +18,13 @@ enum { OFFSET_DOT = 1, OFFSET_DOTDOT, OFFSET_VOLUMES };
 static void root_touch(struct session *session)
 {
     atomic_store(&session->root_changed, time_now());
+}
+
+/* Store and catalog are written in the daemon's name, and another thread serves meanwhile. */
+static void root_begin_change(struct session *session)
+{
+    cred_assume_own();
+    workers_expect_delay(session->workers);
 }
 
 void root_attributes(struct session *session, struct stat *st)
@@ -68,7 +75,7 @@ int root_mkdir(struct session *session, fuse_req_t req, const char *name, mode_t
 
     if (strlen(name) > NAME_MAX_LENGTH)
         return ENAMETOOLONG;
-    workers_expect_delay(session->workers);
+    root_begin_change(session);
     r = volumes_create(session->volumes, &request, &volume, NULL, NULL);
     if (r != 0)
         return error_to_errno(r);
@@ -85,7 +92,7 @@ int root_rmdir(struct session *session, const char *name)
 
     if (strcmp(name, VIEW_DIRECTORY_NAME) == 0)
         return EPERM;
-    workers_expect_delay(session->workers);
+    root_begin_change(session);
     r = volumes_remove(session->volumes, name, REMOVE_IF_EMPTY, ORIGIN_TREE, NULL);
     if (r == 0)
         root_touch(session);
@@ -102,7 +109,7 @@ int root_rename(struct session *session, const char *name, const char *new_name,
         return EPERM;
     if (strlen(new_name) > NAME_MAX_LENGTH)
         return ENAMETOOLONG;
-    workers_expect_delay(session->workers);
+    root_begin_change(session);
     r = volumes_rename(session->volumes, name, new_name, ORIGIN_TREE, NULL);
     if (r == 0)
         root_touch(session);

@@ -266,17 +266,19 @@ static bool option_has(const char *options, const char *word)
     return false;
 }
 
+int session_check_place(const struct session_config *config, struct error *e)
+{
+    return mount_check_place(config->mountpoint, option_has(config->mount_options, "nonempty"), e);
+}
+
 static int session_mount(struct session *session, const struct session_config *config,
                          struct error *e)
 {
     int device = -1;
-    int r = mount_check_place(config->mountpoint, option_has(config->mount_options, "nonempty"), e);
+    int r = mount_prepare(&session->mount, config->mount_options, &device, e);
 
-    if (r == 0) {
-        r = mount_prepare(&session->mount, config->mount_options, &device, e);
-        if (r == ERROR_DENIED)
-            r = 0; /* then by the helper */
-    }
+    if (r == ERROR_DENIED)
+        r = 0; /* then by the helper */
     if (r == 0)
         r = session_make_fuse(session, e);
     if (r == 0)

@@ -21,9 +21,15 @@ struct session_config {
 };
 
 /*
+ * Whether a tree can be mounted here: a directory, empty or with `nonempty` in the options, no
+ * volumefs on it. What a killed daemon left there is taken off. The store is looked at after this,
+ * as a dead mount in its way answers nothing.
+ */
+int session_check_place(const struct session_config *config, struct error *e);
+
+/*
  * Prepares the connection, starts the threads, then mounts: when the tree can
- * be seen it answers. ERROR_LOCKED: something is mounted there by a live
- * daemon; ERROR_UNUSABLE_STORE … mount point missing, not a directory, not empty.
+ * be seen it answers.
  */
 int session_start(struct session **out, struct volumes *volumes,
                   const struct session_config *config, struct error *e);
@@ -39,7 +45,7 @@ int session_unmount(struct session *session);
 /* Waits until the connection has ended, at most `ms`. True if it has. */
 bool session_wait_end(struct session *session, int ms);
 
-/* Stops the threads and releases everything. Returns NULL. */
+/* Stops the threads and releases everything; what is still mounted then is dead. Returns NULL. */
 struct session *session_stop(struct session *session);
 
 void session_status(struct session *session, struct daemon_status *out);

@@ -15,6 +15,7 @@
 #include "fs/store_private.h"
 #include "fs/walk.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -131,6 +132,7 @@ static int make_directory(int parent_fd, const char *base, const char *path, str
 {
     int r;
 
+    assert(base);
     if (faccessat(parent_fd, base, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return 0;
     if (mkdirat(parent_fd, base, 0700) < 0)

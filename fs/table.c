@@ -65,22 +65,31 @@ static uint32_t hash_text(const char *text)
     return hash;
 }
 
+/* The slot of an index that the maps or the list of free slots hold, and so of one that exists. */
 static struct slot *table_slot(struct volume_table *table, uint32_t index)
 {
-    struct slot *chunk;
+    struct slot *chunk =
+        atomic_load_explicit(&table->chunks[index / CHUNK_SLOTS], memory_order_acquire);
 
-    if (index / CHUNK_SLOTS >= CHUNKS_MAX)
+    return &chunk[index % CHUNK_SLOTS];
+}
+
+/* The slot of a ref, which may be of any making; NULL if there never was one. */
+static struct slot *table_ref_slot(struct volume_table *table, struct volume_ref ref)
+{
+    uint32_t chunk = ref.index / CHUNK_SLOTS;
+
+    if (!ref.generation || chunk >= CHUNKS_MAX || !atomic_load(&table->chunks[chunk]))
         return NULL;
-    chunk = atomic_load_explicit(&table->chunks[index / CHUNK_SLOTS], memory_order_acquire);
-    return chunk ? &chunk[index % CHUNK_SLOTS] : NULL;
+    return table_slot(table, ref.index);
 }
 
 /* The slot of a ref if it still holds that volume; with the lock held. */
 static struct slot *table_live_slot(struct volume_table *table, struct volume_ref ref)
 {
-    struct slot *slot = table_slot(table, ref.index);
+    struct slot *slot = table_ref_slot(table, ref);
 
-    if (!slot || !ref.generation || !slot->name[0])
+    if (!slot || !slot->name[0])
         return NULL;
     return word_generation(atomic_load(&slot->word)) == ref.generation ? slot : NULL;
 }
@@ -415,10 +424,10 @@ bool volume_table_get(struct volume_table *table, struct volume_ref ref, struct 
 
 uint32_t volume_table_flags(struct volume_table *table, struct volume_ref ref)
 {
-    struct slot *slot = table_slot(table, ref.index);
+    struct slot *slot = table_ref_slot(table, ref);
     uint64_t word;
 
-    if (!slot || !ref.generation)
+    if (!slot)
         return VOLUME_FLAG_REMOVED;
     word = atomic_load_explicit(&slot->word, memory_order_acquire);
     return word_generation(word) == ref.generation ? (uint32_t)word : VOLUME_FLAG_REMOVED;

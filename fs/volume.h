@@ -69,6 +69,9 @@ int volumes_problems(struct volumes *volumes,
                                   const char *next),
                      void *context);
 
+/* Looks anew whether each volume has its data in the store; what is missing is a problem. */
+void volumes_check_data(struct volumes *volumes);
+
 struct volume_request {
     const char *name;   /* NULL or "": anonymous, a name is made */
     const char *driver; /* NULL, "", "local" or "volumefs" */

@@ -11,6 +11,7 @@
 #include "fs/volume_host.h"
 #include "fs/volume_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -294,6 +295,7 @@ static int attaching_record(struct attaching *attaching, struct error *e)
         calloc(attaching->count, sizeof(*attachments));
     int r;
 
+    assert(attaching->count > 0);
     if (!attachments)
         return -ENOMEM;
     for (size_t i = 0; i < attaching->count; i++)

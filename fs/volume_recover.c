@@ -18,7 +18,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define RECOVER_SUBJECT "catalog"
+#define RECOVER_SUBJECT "the catalog" /* no volume has such a name */
 
 /* ---- the catalog ---------------------------------------------------------- */
 
@@ -150,12 +150,14 @@ static int compare_directory(void *context, const char *id)
     return 0;
 }
 
-static void report_missing(struct volumes *volumes, const struct volume_entry *entry)
+/* `r`: what opening it came to. */
+static void report_data(struct volumes *volumes, const struct volume_entry *entry, int r)
 {
     char text[256 + VOLUME_ID_LENGTH];
     char next[128 + NAME_MAX_LENGTH];
 
-    snprintf(text, sizeof(text), "its data, volumes/%s, is missing from the store", entry->id);
+    snprintf(text, sizeof(text), "its data, volumes/%s, %s", entry->id,
+             r == -ENOENT ? "is missing from the store" : strerror(-r));
     snprintf(next, sizeof(next),
              "restore the directory from a backup, or give up the volume: "
              "volctl rm %s",
@@ -178,8 +180,22 @@ static int recover_compare(struct volumes *volumes, struct error *e)
         return error_set_errno(e, r, "%s/volumes", store_path(volumes->store));
     for (uint32_t i = 0; volume_table_next(volumes->table, i, &entry); i = entry.ref.index + 1)
         if (!seen[entry.ref.index])
-            report_missing(volumes, &entry);
+            report_data(volumes, &entry, -ENOENT);
     return 0;
+}
+
+void volumes_check_data(struct volumes *volumes)
+{
+    struct volume_entry entry, now;
+
+    for (uint32_t i = 0; volume_table_next(volumes->table, i, &entry); i = entry.ref.index + 1) {
+        _cleanup_(close_p) int fd = store_open_data(volumes->store, entry.id);
+
+        if (fd >= 0)
+            volumes_problem_clear(volumes, entry.name);
+        else if (volume_table_get(volumes->table, entry.ref, &now)) /* not removed meanwhile */
+            report_data(volumes, &entry, fd);
+    }
 }
 
 int volumes_recover(struct volumes *volumes, struct error *e)

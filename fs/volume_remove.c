@@ -137,15 +137,18 @@ static int remove_locked(struct volumes *volumes, const char *name, unsigned fla
         r = volume_refuse_if_used(volumes, &volume, live, e);
     if (r)
         return r;
-    return flags & REMOVE_IF_EMPTY ? take_away_if_empty(volumes, &volume, entry.ref, e)
-                                   : volume_take_away(volumes, volume.id, entry.ref, e);
+    r = flags & REMOVE_IF_EMPTY ? take_away_if_empty(volumes, &volume, entry.ref, e)
+                                : volume_take_away(volumes, volume.id, entry.ref, e);
+    if (r == 0)
+        volumes_problem_clear(volumes, volume.name);
+    return r;
 }
 
 int volumes_remove(struct volumes *volumes, const char *name, unsigned flags,
                    enum change_origin origin, struct error *e)
 {
     _cleanup_(live_mounts_deinit) struct live_mounts live = {0};
-    struct volume_ref ref;
+    struct volume_ref ref = {0};
     int r;
 
     stripes_lock(volumes, stripe_of(name));
@@ -217,7 +220,7 @@ static int prune_scan(struct prune *prune, struct error *e)
 static int prune_remove(struct prune *prune, const char *name, struct error *e)
 {
     struct volumes *volumes = prune->volumes;
-    struct volume_ref ref;
+    struct volume_ref ref = {0};
     int r;
 
     stripes_lock(volumes, stripe_of(name));

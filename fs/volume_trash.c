@@ -7,7 +7,7 @@
 #include "catalog/cleanup.h"
 #include "fs/volume_private.h"
 
-#define TRASH_SUBJECT "trash"
+#define TRASH_SUBJECT "the trash" /* no volume has such a name */
 
 /* ERROR_NOT_FOUND is well: what was staged never had a row. */
 static void trash_removed(void *context, const char *id)

@@ -38,7 +38,7 @@ static void used_add(void *context, const char *volume_id, uint32_t containers)
         used->ids = grown;
         used->size = size;
     }
-    strcpy(used->ids[used->count++], volume_id);
+    snprintf(used->ids[used->count++], sizeof(*used->ids), "%s", volume_id);
 }
 
 static int visit_users(struct volumes *volumes, const char *id, const struct live_mounts *live,

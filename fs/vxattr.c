@@ -6,6 +6,7 @@
 
 #include "catalog/cleanup.h"
 #include "fs/caller.h"
+#include "fs/cred.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -298,6 +299,7 @@ int vxattr_set(struct session *session, fuse_req_t req, struct volume_ref ref, c
         return EINVAL;
     if (!volume_table_get(session->table, ref, &entry))
         return ENOENT;
+    cred_assume_own();
     return error_to_errno(
         volumes_set_readonly(session->volumes, entry.name, readonly, ORIGIN_TREE, NULL));
 }

@@ -137,43 +137,9 @@ static int check_catalog(const struct api_context *api, struct json_t *problems)
                                          "stop the daemon and run: volctl doctor --rebuild"));
 }
 
-/* The catalog must not be called from its own visit: the volumes are listed first. */
-static int check_data(const struct api_context *api, struct json_t *problems, struct error *e)
+static int visit_problem(void *context, const char *subject, const char *text, const char *next)
 {
-    _cleanup_(measuring_deinit) struct measuring measuring = {0};
-    struct store *store = volumes_store(api->volumes);
-    int r = volumes_each(api->volumes, NULL, visit_measured, &measuring, e);
-
-    for (size_t i = 0; i < measuring.count && r == 0; i++) {
-        const struct volume *volume = &measuring.items[i].volume;
-        struct error text;
-        struct error next;
-        int fd = store_open_data(store, volume->id);
-
-        if (fd >= 0) {
-            close(fd);
-            continue;
-        }
-        error_set_errno(&text, fd, "its data %s/volumes/%s/data cannot be opened",
-                        store_path(store), volume->id);
-        error_set(&next, 0, "restore that directory, or give the volume up: volctl rm %s",
-                  volume->name);
-        r = codec_array_add(problems, codec_problem(volume->name, text.text, next.text));
-    }
-    return r;
-}
-
-static int check_group(const struct api_context *api, struct json_t *problems)
-{
-    struct error text;
-    struct error next;
-    gid_t group;
-
-    if (!api->group || api_group_find(api->group, &group))
-        return 0;
-    error_set(&text, 0, "there is no group %s, so only root may use volctl", api->group);
-    error_set(&next, 0, "groupadd --system %s, then restart the daemon", api->group);
-    return codec_array_add(problems, codec_problem("socket", text.text, next.text));
+    return codec_array_add(context, codec_problem(subject, text, next));
 }
 
 int handle_doctor(const struct request *request, struct response *response, struct error *e)
@@ -182,10 +148,10 @@ int handle_doctor(const struct request *request, struct response *response, stru
     struct json_t *problems = codec_array();
     int r = check_catalog(api, problems);
 
+    (void)e;
+    volumes_check_data(api->volumes);
     if (r == 0)
-        r = check_data(api, problems, e);
-    if (r == 0)
-        r = check_group(api, problems);
+        r = volumes_problems(api->volumes, visit_problem, problems);
     if (r == 0)
         return respond(response, codec_object("Problems", problems, NULL, NULL));
     codec_drop(problems);

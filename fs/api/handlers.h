@@ -12,7 +12,6 @@ struct api_context {
     struct volumes *volumes;
     void (*status)(void *context, struct daemon_status *out);
     void *context;
-    const char *group; /* that may use the socket; NULL: none was asked for */
 };
 
 int handle_volume_list(const struct request *request, struct response *response, struct error *e);

@@ -485,6 +485,18 @@ static int daemon_start(struct http_server *server, const struct http_config *co
     return 0;
 }
 
+/* No fault: on many machines root alone manages volumes. */
+static void note_missing_group(const struct http_config *config)
+{
+    gid_t group;
+
+    if (config->group && !api_group_find(config->group, &group))
+        log_message(LOG_LEVEL_INFO,
+                    "there is no group %s, so only root may use %s; to let others: groupadd "
+                    "--system %s, and start again",
+                    config->group, config->socket_path, config->group);
+}
+
 int http_server_start(struct http_server **out, const struct http_config *config, struct error *e)
 {
     struct http_server *server = calloc(1, sizeof(*server));
@@ -499,6 +511,7 @@ int http_server_start(struct http_server **out, const struct http_config *config
     server->context = config->context;
     server->timeout = config->timeout ? config->timeout : DEFAULT_TIMEOUT;
     server->handlers_max = config->handlers ? config->handlers : DEFAULT_HANDLERS;
+    note_missing_group(config);
     r = api_socket_open(&server->socket, config->socket_path, config->group, e);
     if (r == 0) {
         r = daemon_start(server, config, e);

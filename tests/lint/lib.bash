@@ -61,10 +61,10 @@ check_confinement() {
     list_includes "$1" '<' | awk -F: '
         BEGIN {
             allowed["^sqlite3\\.h$"] = "^catalog/sqlite\\.c$"
-            allowed["^fuse"] = "^fs/(session|ops_[a-z_]*|ops|notify|fuse_[a-z_]*)\\.[ch]$"
+            allowed["^fuse"] = "^fs/(session|workers|ops_[a-z_]*|ops|notify|fuse_[a-z_]*)\\.[ch]$"
             allowed["^selinux/"] = "^fs/label_selinux\\.c$"
             allowed["^microhttpd\\.h$"] = "^fs/api/http\\.c$"
-            allowed["^jansson\\.h$"] = "^(catalog/record|fs/api/(codec|json)[a-z_]*|tools/[a-z]*/(json|client|show)[a-z_]*)\\.[ch]$"
+            allowed["^jansson\\.h$"] = "^(catalog/record|fs/api/(codec|json)[a-z_]*|tools/volctl/(call|arguments|options))\\.[ch]$"
             allowed["^curl/"] = "^tools/volctl/client\\.c$"
             allowed["^archive"] = "^tools/volctl/archive[a-z_]*\\.c$"
             allowed["^libsmartcols"] = "^tools/volctl/(table|show)[a-z_]*\\.c$"

@@ -77,7 +77,7 @@ rebuild() {
 @test "in use at the end: it detaches the tree lazily and says so" {
     local user
 
-    daemon_start
+    daemon_start_foreground
     mkdir "$TREE/v"
     (cd "$TREE/v" && exec sleep 60 3>&-) &
     user=$!
@@ -106,6 +106,37 @@ rebuild() {
     [[ $output == *"$TREE"* ]]
     [ "$(mounts_below "$TREE" | wc -l)" -eq 1 ]
     expect_filled
+}
+
+@test "a second daemon over a tree without volumes is refused too" {
+    daemon_start
+    refused=$(timeout 30 "$VOLUMEFS" --store "$WORK/store2" --socket "$WORK/2.sock" "$TREE" 2>&1 3>&-) && return 1
+    [[ $refused == *already*"$TREE"* ]]
+    [ "$(mounts_below "$TREE" | wc -l)" -eq 1 ]
+    mkdir "$TREE/v"
+}
+
+@test "mount.fuse3 runs the program with a source and a mount point" {
+    timeout 30 "$VOLUMEFS" volumefs "$TREE" \
+        -o "rw,store=$STORE,socket=$SOCKET" 3>&-
+    DAEMON_PID=$(daemon_status pid)
+    mkdir "$TREE/v"
+}
+
+@test "a relative mount point is that of where it was started" {
+    cd "$WORK"
+    timeout 30 "$VOLUMEFS" --store "$STORE" --socket "$SOCKET" tree 3>&-
+    DAEMON_PID=$(daemon_status pid)
+    mkdir "$TREE/v"
+    [ -d "$STORE/volumes" ]
+    [ "$(readlink "/proc/$DAEMON_PID/cwd")" = / ]
+}
+
+@test "two mount points are refused, naming them" {
+    mkdir "$WORK/other"
+    refused_with "$STORE" "$TREE" "$WORK/other"
+    [[ $output == *"$WORK/other"* ]]
+    [[ $output == *"$TREE"* ]]
 }
 
 @test "a second daemon on the same socket is refused, or leaves the first's alone" {
@@ -355,7 +386,7 @@ full_disk() {
     daemon_start # a full disk does not keep it from starting
     ls "$TREE" | cmp - "$WORK/listed"
     rm "$TREE/v/filler" "$TREE/v/last"
-    mkdir "$TREE/again"
+    eventually 5 mkdir "$TREE/again" # the kernel tells of a file's end a moment after the unlink
     [ "$(cat "$TREE/v/kept")" = data ]
 }
 

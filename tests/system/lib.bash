@@ -3,6 +3,7 @@
 #
 #   load lib              in tests/system; load ../system/lib elsewhere
 #   daemon_start [ARG…]   mounts $TREE over $STORE; $SOCKET is its API
+#   daemon_start_foreground [ARG…]   the same, not in the background: the log is kept
 #   daemon_stop           as a service manager does it; fails if anything is left
 #
 # Each test has its own $WORK, removed at its end. A test fails if its daemon died before it was
@@ -78,6 +79,15 @@ daemon_start() {
     DAEMON_PID=$(daemon_status pid)
     export DAEMON_PID
     process_is_alive "$DAEMON_PID"
+}
+
+# As a service manager runs it: what it says stays in $WORK/daemon.log to the end.
+daemon_start_foreground() {
+    "$VOLUMEFS" --foreground --store "$STORE" --socket "$SOCKET" "$@" "$TREE" \
+        >>"$WORK/daemon.log" 2>&1 3>&- &
+    DAEMON_PID=$!
+    export DAEMON_PID
+    eventually "$DAEMON_TIMEOUT" test -e "$TREE/.volumefs/status"
 }
 
 daemon_is_mounted() {

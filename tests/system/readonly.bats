@@ -136,7 +136,9 @@ expect_refusal() {
     volume_set_readonly "$TREE/v" 1
     fails container_run v touch /data/new
     [[ $output == *'Read-only file system'* ]]
-    fails container_run v mount -o remount,bind,rw /data # its own mount has no say
+    # the container's own mount has no say
+    fails container_run v:ro sh -ec 'mount -o remount,bind,rw /data; echo remounted; touch /data/new'
+    [[ $output == *remounted*'Read-only file system'* ]]
     fails container_run v rm /data/file
     [ -e "$TREE/v/file" ]
 }

@@ -184,8 +184,8 @@ names() {
     volctl rm -f missing
     volctl create web
     volctl attach box web:/data
-    volctl_refuses 1 'volume is in use' rm web
-    volctl_refuses 1 'volume is in use' rm -f web
+    volctl_refuses 1 'volume "web" is in use by box:/data' rm web
+    volctl_refuses 1 'volume "web" is in use by box:/data' rm -f web
     [ -d "$TREE/web" ]
     volctl detach box
     volctl rm web

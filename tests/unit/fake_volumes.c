@@ -217,11 +217,21 @@ const char *store_path(const struct store *store)
     return "/var/lib/volumefs";
 }
 
-int store_open_data(struct store *store, const char *id)
+void volumes_check_data(struct volumes *volumes)
 {
-    (void)store;
-    (void)id;
-    return fake_volumes.data_missing ? -ENOENT : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    (void)volumes;
+    fake_volumes.data_checked = true;
+}
+
+int volumes_problems(struct volumes *volumes,
+                     int (*visit)(void *context, const char *subject, const char *text,
+                                  const char *next),
+                     void *context)
+{
+    (void)volumes;
+    if (!fake_volumes.data_missing || !fake_volumes.data_checked)
+        return 0;
+    return visit(context, "web", "its data is missing", "volctl rm web");
 }
 
 unsigned fake_volumes_most_inside(void)

@@ -14,7 +14,8 @@ struct fake_volumes {
     int result;     /* answered with `text` by every use case */
     const char *text;
     bool existed;
-    bool data_missing;
+    bool data_missing; /* told once it was looked for */
+    bool data_checked;
     unsigned delay_ms; /* each call takes so long */
     unsigned inside;   /* calls at this moment, and the most there were */
     unsigned most_inside;

@@ -261,7 +261,7 @@ static void test_doctor_names_problems(void **state)
     assert_int_equal(ask("GET", "/volumefs/doctor", NULL), 200);
     check_says(
         "{\"Subject\":\"catalog\",\"Text\":\"page 7 is damaged\",\"Next\":\"stop the daemon");
-    check_says("{\"Subject\":\"web\",\"Text\":\"its data /var/lib/volumefs/volumes/");
+    check_says("{\"Subject\":\"web\",\"Text\":\"its data is missing\",\"Next\":\"volctl rm web\"}");
 }
 
 /* ---- bodies --------------------------------------------------------------- */
