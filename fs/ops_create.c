@@ -27,11 +27,21 @@ static int creation_enter(struct target *dir, fuse_req_t req, fuse_ino_t parent)
 
 /*
  * Set-group-id on a file: the kernel has taken it from callers who may not set
- * it, and would take it again from us.
+ * it, and would take it again from us, who are in none of the caller's groups.
  */
-static bool mode_keeps_set_id(mode_t mode)
+static bool set_gid_begin(mode_t mode)
 {
-    return (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    bool keep = (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+
+    if (keep)
+        cred_raise_fsetid();
+    return keep;
+}
+
+static void set_gid_end(bool keep)
+{
+    if (keep)
+        cred_lower_fsetid();
 }
 
 static void reply_made(fuse_req_t req, int err, const struct fuse_entry_param *e)
@@ -46,10 +56,13 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 {
     struct fuse_entry_param e = {0};
     struct target dir;
+    bool keep;
     int err = creation_enter(&dir, req, parent);
 
     if (!err) {
+        keep = set_gid_begin(mode);
         err = -backing_mknod(dir.fd, name, mode, rdev);
+        set_gid_end(keep);
         if (!err)
             err = entry_lookup(dir.session, dir.node->volume, dir.fd, name, &e);
         target_leave(&dir);
@@ -184,15 +197,11 @@ static int create_existing(const struct target *dir, fuse_req_t req, const char 
 static int create_in(const struct target *dir, fuse_req_t req, const char *name, mode_t mode,
                      struct fuse_entry_param *e, struct fuse_file_info *fi)
 {
-    bool keep = mode_keeps_set_id(mode);
+    bool keep = set_gid_begin(mode);
     struct stat st;
-    int fd;
+    int fd = backing_create(dir->fd, name, mode, &st);
 
-    if (keep)
-        cred_raise_fsetid();
-    fd = backing_create(dir->fd, name, mode, &st);
-    if (keep)
-        cred_lower_fsetid();
+    set_gid_end(keep);
     if (fd == -EEXIST)
         return create_existing(dir, req, name, e, fi);
     return fd < 0 ? -fd : creation_open(dir, req, fd, &st, e, fi);
@@ -217,10 +226,13 @@ void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file
     struct fuse_entry_param e = {0};
     struct target dir;
     struct stat st;
+    bool keep;
     int fd, err = creation_enter(&dir, req, parent);
 
     if (!err) {
+        keep = set_gid_begin(mode);
         fd = backing_tmpfile(dir.fd, fi->flags & O_EXCL, mode, &st);
+        set_gid_end(keep);
         err = fd < 0 ? -fd : creation_open(&dir, req, fd, &st, &e, fi);
         target_leave(&dir);
     }

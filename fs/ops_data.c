@@ -69,24 +69,39 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
         fuse_reply_buf(req, buffer, (size_t)n);
 }
 
-/* Set-id bits are cleared by every write, as they are through passthrough: not by the caller's
- * right. */
+/*
+ * Around a change of data: CAP_FSETID is in effect while it is made if set-id bits are to survive.
+ * The kernel asks us to leave that to the file system behind (HANDLE_KILLPRIV_V2), and tells only
+ * with writes whether the caller may keep them.
+ */
+static bool change_begin(fuse_req_t req, const struct node *node, bool kill_set_id)
+{
+    bool keep = !kill_set_id && set_id_survives(req, node);
+
+    if (keep)
+        cred_raise_fsetid();
+    return keep;
+}
+
+static void change_end(bool keep)
+{
+    if (keep)
+        cred_lower_fsetid();
+}
+
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset,
               struct fuse_file_info *fi)
 {
     struct target file;
-    bool keep_set_id;
     ssize_t n = 0;
+    bool keep;
     int data, err = data_enter(&file, req, ino, OPERATION_CHANGE, &data);
 
     if (!err) {
-        keep_set_id = !fi->kill_suidgid && set_id_survives(req, file.node);
-        if (keep_set_id)
-            cred_raise_fsetid();
+        keep = change_begin(req, file.node, fi->kill_suidgid);
         n = pwrite(data, bytes, size, offset);
         err = n < 0 ? errno : 0;
-        if (keep_set_id)
-            cred_lower_fsetid();
+        change_end(keep);
         target_leave(&file);
     }
     if (err)
@@ -137,12 +152,15 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
                   struct fuse_file_info *fi)
 {
     struct target file;
+    bool keep;
     int data, err = data_enter(&file, req, ino, OPERATION_CHANGE, &data);
 
     (void)fi;
     if (!err) {
         workers_expect_delay(file.session->workers);
+        keep = change_begin(req, file.node, false);
         err = fallocate(data, mode, offset, length) < 0 ? errno : 0;
+        change_end(keep);
         target_leave(&file);
     }
     fuse_reply_err(req, err);
@@ -173,6 +191,7 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t in_offset, struct f
 {
     struct target from, to;
     ssize_t n = 0;
+    bool keep;
     int from_fd, to_fd, err = data_enter(&from, req, in, OPERATION_READ, &from_fd);
 
     (void)fi;
@@ -181,8 +200,10 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t in_offset, struct f
         err = data_enter(&to, req, out, OPERATION_CHANGE, &to_fd);
         if (!err) {
             workers_expect_delay(from.session->workers);
+            keep = change_begin(req, to.node, false);
             n = copy_file_range(from_fd, &in_offset, to_fd, &out_offset, length, (unsigned)flags);
             err = n < 0 ? errno : 0;
+            change_end(keep);
             target_leave(&to);
         }
         target_leave(&from);
