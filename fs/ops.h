@@ -77,12 +77,14 @@ int target_enter(struct target *target, fuse_req_t req, fuse_ino_t ino, enum ope
 void target_leave(struct target *target);
 
 /*
- * Whether set-id bits of the file are left by a change of its data: it may have some, and the
- * caller may leave them, which the kernel has not denied (kill_suidgid) and we believe of root.
+ * Around a change of a file's data, which takes its set-id bits off unless the caller has
+ * CAP_FSETID: the kernel leaves that to the file system (HANDLE_KILLPRIV_V2). `kill`: it has told
+ * that the caller has not; otherwise we believe it of root. What begin answers is for end.
  */
-bool set_id_survives(fuse_req_t req, const struct node *node);
+bool data_change_begin(fuse_req_t req, const struct node *node, bool kill);
+void data_change_end(bool kept);
 
-/* Remembers of a mode, each time one is seen or set, what set_id_survives asks. */
+/* Remembers of a mode, each time one is seen or set, what data_change_begin asks. */
 void node_note_mode(struct node *node, mode_t mode);
 
 /* The policy alone, for requests that work on an open file. 0 or errno. */

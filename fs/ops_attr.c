@@ -119,16 +119,12 @@ static int set_mode(const struct target *target, mode_t mode)
     return r;
 }
 
-static int set_size(const struct target *target, off_t size, bool keep_set_id)
+static int set_size(fuse_req_t req, const struct target *target, off_t size, int valid)
 {
-    bool real = node_fd_is_real(target->node);
-    int r;
+    bool kept = data_change_begin(req, target->node, valid & FUSE_SET_ATTR_KILL_SUID);
+    int r = backing_truncate(target->fd, node_fd_is_real(target->node), size);
 
-    if (!keep_set_id)
-        return backing_truncate(target->fd, real, size);
-    cred_raise_fsetid();
-    r = backing_truncate(target->fd, real, size);
-    cred_lower_fsetid();
+    data_change_end(kept);
     return r;
 }
 
@@ -153,8 +149,8 @@ enum {
                 FUSE_SET_ATTR_MTIME_NOW,
 };
 
-static int set_attributes(const struct target *target, const struct stat *attr, int valid,
-                          bool keep_set_id)
+static int set_attributes(fuse_req_t req, const struct target *target, const struct stat *attr,
+                          int valid)
 {
     int r = 0;
 
@@ -164,7 +160,7 @@ static int set_attributes(const struct target *target, const struct stat *attr, 
     if (r == 0 && (valid & FUSE_SET_ATTR_MODE))
         r = set_mode(target, attr->st_mode & 07777);
     if (r == 0 && (valid & FUSE_SET_ATTR_SIZE))
-        r = set_size(target, attr->st_size, keep_set_id);
+        r = set_size(req, target, attr->st_size, valid);
     if (r == 0 && (valid & SET_TIMES))
         r = set_times(target, attr, valid);
     return r;
@@ -173,9 +169,6 @@ static int set_attributes(const struct target *target, const struct stat *attr, 
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid,
                 struct fuse_file_info *fi)
 {
-    /* A truncate by one who has CAP_FSETID leaves set-id bits; the kernel says so only of others.
-     */
-    bool keep_set_id = !(valid & FUSE_SET_ATTR_KILL_SUID) && fuse_req_ctx(req)->uid == 0;
     struct target target;
     struct stat st;
     double timeout;
@@ -186,9 +179,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid,
         fuse_reply_err(req, err);
         return;
     }
-    if ((valid & FUSE_SET_ATTR_SIZE) && !(valid & FUSE_SET_ATTR_KILL_SUID))
-        keep_set_id = set_id_survives(req, target.node);
-    err = -set_attributes(&target, attr, valid, keep_set_id);
+    err = -set_attributes(req, &target, attr, valid);
     if (!err)
         err = -backing_stat(target.fd, &st);
     if (!err)

@@ -4,7 +4,6 @@
  * a file handle has no state of its own.
  */
 #include "fs/backing.h"
-#include "fs/cred.h"
 #include "fs/ops.h"
 #include "fs/view.h"
 #include "fs/workers.h"
@@ -69,26 +68,6 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
         fuse_reply_buf(req, buffer, (size_t)n);
 }
 
-/*
- * Around a change of data: CAP_FSETID is in effect while it is made if set-id bits are to survive.
- * The kernel asks us to leave that to the file system behind (HANDLE_KILLPRIV_V2), and tells only
- * with writes whether the caller may keep them.
- */
-static bool change_begin(fuse_req_t req, const struct node *node, bool kill_set_id)
-{
-    bool keep = !kill_set_id && set_id_survives(req, node);
-
-    if (keep)
-        cred_raise_fsetid();
-    return keep;
-}
-
-static void change_end(bool keep)
-{
-    if (keep)
-        cred_lower_fsetid();
-}
-
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset,
               struct fuse_file_info *fi)
 {
@@ -98,10 +77,10 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, of
     int data, err = data_enter(&file, req, ino, OPERATION_CHANGE, &data);
 
     if (!err) {
-        keep = change_begin(req, file.node, fi->kill_suidgid);
+        keep = data_change_begin(req, file.node, fi->kill_suidgid);
         n = pwrite(data, bytes, size, offset);
         err = n < 0 ? errno : 0;
-        change_end(keep);
+        data_change_end(keep);
         target_leave(&file);
     }
     if (err)
@@ -158,9 +137,9 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
     (void)fi;
     if (!err) {
         workers_expect_delay(file.session->workers);
-        keep = change_begin(req, file.node, false);
+        keep = data_change_begin(req, file.node, false);
         err = fallocate(data, mode, offset, length) < 0 ? errno : 0;
-        change_end(keep);
+        data_change_end(keep);
         target_leave(&file);
     }
     fuse_reply_err(req, err);
@@ -200,10 +179,10 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t in_offset, struct f
         err = data_enter(&to, req, out, OPERATION_CHANGE, &to_fd);
         if (!err) {
             workers_expect_delay(from.session->workers);
-            keep = change_begin(req, to.node, false);
+            keep = data_change_begin(req, to.node, false);
             n = copy_file_range(from_fd, &in_offset, to_fd, &out_offset, length, (unsigned)flags);
             err = n < 0 ? errno : 0;
-            change_end(keep);
+            data_change_end(keep);
             target_leave(&to);
         }
         target_leave(&from);

@@ -90,16 +90,14 @@ void close_file(struct session *session, struct node *node, int flags)
 
 int open_truncate(fuse_req_t req, struct node *node, int fd, const struct fuse_file_info *fi)
 {
-    bool keep_set_id = !fi->kill_suidgid && set_id_survives(req, node);
+    bool kept;
     int r;
 
     if (!(fi->flags & O_TRUNC))
         return 0;
-    if (keep_set_id)
-        cred_raise_fsetid();
+    kept = data_change_begin(req, node, fi->kill_suidgid);
     r = backing_truncate(fd, node_fd_is_real(node), 0);
-    if (keep_set_id)
-        cred_lower_fsetid();
+    data_change_end(kept);
     return -r;
 }
 

@@ -5,6 +5,7 @@
 
 #include "fs/backing.h"
 #include "fs/caller.h"
+#include "fs/cred.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,9 +46,29 @@ void target_leave(struct target *target)
     node_release_fd(target->node);
 }
 
-bool set_id_survives(fuse_req_t req, const struct node *node)
+/*
+ * Set-group-id without group execute stays for members of the file's group (setattr_should_drop_sgid
+ * in the kernel), so the change is made in the caller's name. Of his groups only the first is known:
+ * for the others the bit goes where it could stay, which is the safe side.
+ */
+bool data_change_begin(fuse_req_t req, const struct node *node, bool kill)
 {
-    return atomic_load(&node->set_id) && fuse_req_ctx(req)->uid == 0;
+    const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+    if (!atomic_load(&node->set_id))
+        return false;
+    if (kill || ctx->uid != 0) {
+        cred_assume(ctx->uid, ctx->gid, 0);
+        return false;
+    }
+    cred_raise_fsetid();
+    return true;
+}
+
+void data_change_end(bool kept)
+{
+    if (kept)
+        cred_lower_fsetid();
 }
 
 /*
