@@ -13,6 +13,7 @@
 #include "catalog/cleanup.h"
 #include "fs/session.h"
 #include "fs/status_text.h"
+#include "fs/view_content.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -21,30 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum view_kind {
-    VIEW_NONE,
-    VIEW_TOP,
-    VIEW_STATUS,
-    VIEW_DANGLING,
-    VIEW_BY_ID,
-    VIEW_BY_CONTAINER,
-    VIEW_CONTAINER, /* one container's directory */
-    VIEW_LINK,
-};
-
 enum { FIRST_INDEX = 2, NO_FREE = 0 };
-
-/* Entries of a view directory: name, and for a link where it points. */
-struct view_entry {
-    char *name;
-    char *target; /* NULL: a directory or `status` */
-    enum view_kind kind;
-};
-
-struct view_entries {
-    struct view_entry *items;
-    size_t count;
-};
 
 struct view_node {
     enum view_kind kind;
@@ -62,16 +40,6 @@ struct views {
     uint32_t free;
 };
 
-static const struct {
-    const char *name;
-    enum view_kind kind;
-} top_entries[] = {
-    {"by-container", VIEW_BY_CONTAINER},
-    {"by-id", VIEW_BY_ID},
-    {"dangling", VIEW_DANGLING},
-    {"status", VIEW_STATUS},
-};
-
 struct views *views_new(void)
 {
     struct views *views = calloc(1, sizeof(*views));
@@ -81,26 +49,11 @@ struct views *views_new(void)
     return views;
 }
 
-static void entries_deinit(struct view_entries *entries)
-{
-    for (size_t i = 0; i < entries->count; i++) {
-        free(entries->items[i].name);
-        free(entries->items[i].target);
-    }
-    free(entries->items);
-    *entries = (struct view_entries){0};
-}
-
-static void entries_cleanup(struct view_entries *entries)
-{
-    entries_deinit(entries);
-}
-
 static void node_clear(struct view_node *node)
 {
     free(node->name);
     free(node->target);
-    entries_deinit(&node->listing);
+    view_entries_deinit(&node->listing);
     *node = (struct view_node){0};
 }
 
@@ -237,131 +190,6 @@ int view_readlink(struct session *session, fuse_ino_t ino, char **target)
     return *target ? 0 : EINVAL;
 }
 
-/* ---- listings ------------------------------------------------------------ */
-
-static int entries_add(struct view_entries *entries, const char *name, enum view_kind kind,
-                       const char *target)
-{
-    struct view_entry *grown;
-
-    /* grows by doubling: at every power of two */
-    if ((entries->count & (entries->count - 1)) == 0) {
-        grown =
-            reallocarray(entries->items, entries->count ? entries->count * 2 : 1, sizeof(*grown));
-        if (!grown)
-            return -ENOMEM;
-        entries->items = grown;
-    }
-    entries->items[entries->count] =
-        (struct view_entry){strdup(name), target ? strdup(target) : NULL, kind};
-    entries->count++;
-    return entries->items[entries->count - 1].name ? 0 : -ENOMEM;
-}
-
-/* A link from a view directory `depth` levels below the root to a volume. */
-static int entries_add_link(struct view_entries *entries, const char *name, const char *volume,
-                            int depth)
-{
-    char target[3 * 3 + NAME_MAX_LENGTH + 1];
-
-    snprintf(target, sizeof(target), "%s%s", depth == 3 ? "../../../" : "../../", volume);
-    return entries_add(entries, name, VIEW_LINK, target);
-}
-
-static int visit_dangling(void *context, const struct volume *volume, uint32_t references)
-{
-    (void)references;
-    return entries_add_link(context, volume->name, volume->name, 2);
-}
-
-static int list_dangling(struct session *session, struct view_entries *entries)
-{
-    struct filter *filter = filter_new();
-    int r = filter ? filter_add(filter, "dangling", "true", NULL) : -ENOMEM;
-
-    if (r == 0)
-        r = volumes_each(session->volumes, filter, visit_dangling, entries, NULL);
-    filter_free(filter);
-    return r;
-}
-
-static int list_by_id(struct session *session, struct view_entries *entries)
-{
-    struct volume_entry volume;
-    int r = 0;
-
-    for (uint32_t from = 0; r == 0 && volume_table_next(session->table, from, &volume);
-         from = volume.ref.index + 1)
-        r = entries_add_link(entries, volume.id, volume.name, 2);
-    return r;
-}
-
-/* Collects the volumes of one container, or the containers of all. */
-struct by_container {
-    struct view_entries *entries;
-    const char *container; /* NULL: the containers themselves */
-};
-
-static bool entries_have(const struct view_entries *entries, const char *name)
-{
-    for (size_t i = 0; i < entries->count; i++)
-        if (strcmp(entries->items[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-static int visit_user(void *context, const char *volume, const char *container)
-{
-    struct by_container *by = context;
-
-    if (!by->container)
-        return entries_have(by->entries, container)
-                   ? 0
-                   : entries_add(by->entries, container, VIEW_CONTAINER, NULL);
-    if (strcmp(by->container, container) != 0 || entries_have(by->entries, volume))
-        return 0;
-    return entries_add_link(by->entries, volume, volume, 3);
-}
-
-static int list_by_container(struct session *session, const char *container,
-                             struct view_entries *entries)
-{
-    struct by_container by = {entries, container};
-
-    return volumes_each_user(session->volumes, visit_user, &by, NULL);
-}
-
-/* Everything in a view directory, now. 0 or errno. */
-static int entries_make(struct session *session, enum view_kind kind, const char *container,
-                        struct view_entries *entries)
-{
-    int r = 0;
-
-    switch (kind) {
-    case VIEW_TOP:
-        for (size_t i = 0; r == 0 && i < sizeof(top_entries) / sizeof(*top_entries); i++)
-            r = entries_add(entries, top_entries[i].name, top_entries[i].kind, NULL);
-        break;
-    case VIEW_DANGLING:
-        r = list_dangling(session, entries);
-        break;
-    case VIEW_BY_ID:
-        r = list_by_id(session, entries);
-        break;
-    case VIEW_BY_CONTAINER:
-        r = list_by_container(session, NULL, entries);
-        break;
-    case VIEW_CONTAINER:
-        r = list_by_container(session, container, entries);
-        break;
-    case VIEW_NONE:
-    case VIEW_STATUS:
-    case VIEW_LINK:
-        return ENOTDIR;
-    }
-    return error_to_errno(r);
-}
-
 int view_lookup_top(struct session *session, struct fuse_entry_param *out)
 {
     return node_make(session, VIEW_TOP, NULL, NULL, out);
@@ -370,32 +198,31 @@ int view_lookup_top(struct session *session, struct fuse_entry_param *out)
 int view_lookup(struct session *session, fuse_ino_t parent, const char *name,
                 struct fuse_entry_param *out)
 {
-    _cleanup_(entries_cleanup) struct view_entries entries = {0};
+    _cleanup_(view_entries_deinit) struct view_entries found = {0};
     _cleanup_(free_p) char *container = NULL;
     enum view_kind kind = node_describe(session->views, parent, &container);
-    int err = entries_make(session, kind, container, &entries);
+    int err;
 
-    if (err)
-        return err;
-    for (size_t i = 0; i < entries.count; i++) {
-        struct view_entry *entry = &entries.items[i];
-
-        if (strcmp(entry->name, name) == 0)
-            return node_make(session, entry->kind, steal_pointer(&entry->name),
-                             steal_pointer(&entry->target), out);
-    }
-    return ENOENT;
+    if (strlen(name) > NAME_MAX_LENGTH)
+        return ENAMETOOLONG;
+    err = view_entries_find(session->volumes, kind, container, name, &found);
+    if (err || found.count == 0)
+        return err ? err : ENOENT;
+    return node_make(session, found.items[0].kind, steal_pointer(&found.items[0].name),
+                     steal_pointer(&found.items[0].target), out);
 }
+
+/* ---- listing on -------------------------------------------------------------- */
 
 /* Makes the listing afresh at offset 0; later calls go on with the same. */
 static int listing_begin(struct session *session, fuse_ino_t ino)
 {
     struct views *views = session->views;
-    _cleanup_(entries_cleanup) struct view_entries entries = {0};
+    _cleanup_(view_entries_deinit) struct view_entries entries = {0};
     _cleanup_(free_p) char *container = NULL;
     enum view_kind kind = node_describe(views, ino, &container);
     struct view_node *node;
-    int err = entries_make(session, kind, container, &entries);
+    int err = view_entries_list(session->volumes, kind, container, &entries);
 
     if (err)
         return err;
