@@ -47,9 +47,10 @@ void target_leave(struct target *target)
 }
 
 /*
- * Set-group-id without group execute stays for members of the file's group (setattr_should_drop_sgid
- * in the kernel), so the change is made in the caller's name. Of his groups only the first is known:
- * for the others the bit goes where it could stay, which is the safe side.
+ * Set-group-id without group execute stays for members of the file's group
+ * (setattr_should_drop_sgid in the kernel), so the change is made in the caller's name. Of his
+ * groups only the first is known: for the others the bit goes where it could stay, which is the
+ * safe side.
  */
 bool data_change_begin(fuse_req_t req, const struct node *node, bool kill)
 {

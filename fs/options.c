@@ -229,8 +229,8 @@ static bool is_mount_helper(const char *program)
 
 void options_parse(struct options *options, int argc, char **argv)
 {
-    static const struct argp daemon_parser = {
-        option_table, parse_option, "MOUNTPOINT", doc, NULL, NULL, NULL};
+    static const struct argp daemon_parser = {option_table, parse_option, "MOUNTPOINT", doc,
+                                              NULL,         NULL,         NULL};
     static const struct argp helper_parser = {
         helper_table, parse_helper, "SOURCE MOUNTPOINT", doc, NULL, NULL, NULL};
 

@@ -22,7 +22,7 @@ struct options {
     bool foreground;
     bool no_passthrough;
     bool rebuild;
-    bool helper; /* called by mount(8), as mount.fuse.volumefs */
+    bool helper;      /* called by mount(8), as mount.fuse.volumefs */
     unsigned threads; /* 0: chosen */
     int spin_us;      /* −1: chosen */
     enum log_level log_level;

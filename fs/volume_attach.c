@@ -291,11 +291,11 @@ static void attachment_describe(const struct item *item, struct attachment *out)
 
 static int attaching_record(struct attaching *attaching, struct error *e)
 {
-    _cleanup_(free_p) struct attachment *attachments =
-        calloc(attaching->count, sizeof(*attachments));
+    _cleanup_(free_p) struct attachment *attachments = NULL;
     int r;
 
     assert(attaching->count > 0);
+    attachments = calloc(attaching->count, sizeof(*attachments));
     if (!attachments)
         return -ENOMEM;
     for (size_t i = 0; i < attaching->count; i++)

@@ -69,9 +69,8 @@ int api_start(struct api **out, const struct api_config *config, struct error *e
     *out = NULL;
     if (!api)
         return error_set(e, -ENOMEM, "out of memory");
-    api->context = (struct api_context){.volumes = config->volumes,
-                                        .status = config->status,
-                                        .context = config->context};
+    api->context = (struct api_context){
+        .volumes = config->volumes, .status = config->status, .context = config->context};
     http.context = &api->context;
     r = http_server_start(&api->server, &http, e);
     if (r != 0) {

@@ -1,10 +1,9 @@
 # shellcheck shell=bash
 # The scale test of volumefs, for compare --volumes: what 10,000 volumes cost over 10. Each row is
 # measured with few and with many volumes in one store, and the start of the daemon is timed too.
-set -euo pipefail
-
 # The driver's variables, which shellcheck sees only when it follows the driver.
 # shellcheck disable=SC2154,SC2034
+set -euo pipefail
 
 scale_few=10
 scale_many=10000

@@ -9,6 +9,7 @@
 
 # The driver's variables, which shellcheck sees only when it follows the driver.
 # shellcheck disable=SC2154,SC2034
+set -euo pipefail
 
 declare -A work_dir=() system_pid=() system_mount=()
 measured_systems=
