@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool has_prefix(const char *name, const char *prefix)
 {
@@ -170,7 +171,7 @@ static size_t hide_trusted(fuse_req_t req, char *names, size_t length)
         if (has_prefix(names + at, "trusted.")) {
             if (!asked)
                 identify(req, &caller);
-            shown = asked ? shown : policy_administer(&caller, fuse_req_ctx(req)->uid) == 0;
+            shown = asked ? shown : policy_administer(&caller, fuse_req_ctx(req)->uid, geteuid()) == 0;
             asked = true;
             if (!shown)
                 continue;

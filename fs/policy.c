@@ -23,7 +23,7 @@ int policy_decide(uint32_t flags, const struct caller *caller, enum operation op
     return 0;
 }
 
-int policy_administer(const struct caller *caller, uid_t uid)
+int policy_administer(const struct caller *caller, uid_t uid, uid_t owner)
 {
-    return caller->kind == CALLER_HOST && uid == 0 ? 0 : EPERM;
+    return caller->kind == CALLER_HOST && (uid == 0 || uid == owner) ? 0 : EPERM;
 }

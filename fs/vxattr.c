@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PREFIX "user.volume."
 
@@ -292,7 +293,7 @@ int vxattr_set(struct session *session, fuse_req_t req, struct volume_ref ref, c
     if (strcmp(name, PREFIX "readonly") != 0)
         return ENOTSUP;
     caller_identify(fuse_req_ctx(req)->pid, &caller);
-    err = policy_administer(&caller, fuse_req_ctx(req)->uid);
+    err = policy_administer(&caller, fuse_req_ctx(req)->uid, geteuid());
     if (err)
         return err;
     if (!parse_switch(value, size, &readonly))

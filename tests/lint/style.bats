@@ -70,7 +70,8 @@ shell_scripts() {
 
 @test "scripts stop at the first error" {
     cd "$ROOT"
-    shell_scripts | grep -E '^(tools|\.ci)/' | while IFS= read -r script; do
+    # completions are read by people's own shells, which must go on
+    shell_scripts | grep -E '^(tools|\.ci)/' | grep -v '^tools/completion/' | while IFS= read -r script; do
         grep -L -x 'set -euo pipefail' "$script"
     done | nothing 'scripts without set -euo pipefail:'
 }

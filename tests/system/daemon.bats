@@ -239,22 +239,54 @@ rebuild() {
     echo "# restart with $count volumes: $(((end - start) / 1000000)) ms" >&3
 }
 
-@test "without privileges it starts by the helper, or says what is missing" {
-    local dir
-
+# Of nobody, in a mount namespace with a /dev/fuse that anybody may open, as udev makes it.
+as_nobody() {
     chmod 755 "$WORK"
-    dir=$(mktemp -d "$WORK/uXXXX")
-    mkdir "$dir/tree"
-    chown -R 12345:12345 "$dir"
-    if output=$(timeout 30 setpriv --reuid=12345 --regid=12345 --clear-groups "$VOLUMEFS" \
-        --store "$dir/store" --socket "$dir/v.sock" "$dir/tree" 2>&1 3>&-); then
-        [ "$(setpriv --reuid=12345 --regid=12345 --clear-groups sed -n 's/^privileged: *//p' "$dir/tree/.volumefs/status")" != yes ]
-        umount "$dir/tree"
-    else
-        echo "$output"
-        [[ $output == *root* || $output == *fusermount* || $output == *permi* ]]
-        fails mountpoint -q "$dir/tree"
-    fi
+    [ -c "$WORK/fuse" ] || mknod -m 666 "$WORK/fuse" c 10 229
+    mkdir -p "$WORK/nobody/tree"
+    chown -R nobody:nogroup "$WORK/nobody"
+    unshare --mount --propagation private sh -ec '
+        mount --bind "$1" /dev/fuse
+        shift
+        exec timeout 60 setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"' \
+        nobody "$WORK/fuse" "$@" 3>&-
+}
+
+@test "without privileges it serves its own user, and says what is missing" {
+    output=$(as_nobody sh -exc '
+        cd "$1"
+        "$2" --store "$1/store" --socket "$1/s" tree
+        export VOLUMEFS_SOCKET=$1/s
+        grep "^privileged: no$" tree/.volumefs/status
+        grep "^passthrough: off (.*root" tree/.volumefs/status
+        mkdir tree/v
+        echo data >tree/v/f
+        ln tree/v/f tree/v/g
+        [ "$(stat -c %U tree/v/g)" = nobody ]
+        "$3" create w
+        setfattr -n user.volume.readonly -v 1 tree/v
+        ! touch tree/v/new
+        setfattr -n user.volume.readonly -v 0 tree/v
+        ! "$3" create -o uid=5 other
+        "$3" rm v w
+        "$3" doctor
+        fusermount3 -u tree' \
+        nobody "$WORK/nobody" "$VOLUMEFS" "$VOLCTL" 2>&1) || { echo "$output"; return 1; }
+    [[ $output == *'without root'*'start as root'* ]]
+    [[ $output == *'uid=5'*'run it as root'* ]]
+}
+
+@test "without privileges and a device, it says so" {
+    mkdir -p "$WORK/u/tree"
+    chmod 755 "$WORK"
+    chown -R nobody:nogroup "$WORK/u"
+    fails timeout 30 unshare --mount --propagation private sh -ec '
+        mknod -m 600 "$1" c 10 229
+        mount --bind "$1" /dev/fuse
+        exec setpriv --reuid=nobody --regid=nogroup --clear-groups \
+            "$2" --store "$3/store" --socket "$3/s" "$3/tree"' \
+        nobody "$WORK/closed" "$VOLUMEFS" "$WORK/u" 3>&-
+    [[ $output == *'/dev/fuse as this user; run as root'* ]]
 }
 
 @test "a bad mount point is refused, naming it" {

@@ -33,12 +33,13 @@ static void test_only_the_hosts_root_administers(void **state)
     struct caller caller = {.kind = CALLER_HOST};
 
     (void)state;
-    assert_int_equal(policy_administer(&caller, 0), 0);
-    assert_int_equal(policy_administer(&caller, 1000), EPERM);
+    assert_int_equal(policy_administer(&caller, 0, 0), 0);
+    assert_int_equal(policy_administer(&caller, 1000, 0), EPERM);
+    assert_int_equal(policy_administer(&caller, 1000, 1000), 0); /* whose daemon it is */
     caller.kind = CALLER_CONTAINER;
-    assert_int_equal(policy_administer(&caller, 0), EPERM);
+    assert_int_equal(policy_administer(&caller, 0, 0), EPERM);
     caller.kind = CALLER_UNKNOWN;
-    assert_int_equal(policy_administer(&caller, 0), EPERM);
+    assert_int_equal(policy_administer(&caller, 0, 0), EPERM);
 }
 
 int main(void)
