@@ -17,7 +17,6 @@
 #include "fs/volume.h"
 
 #include <fuse_lowlevel.h>
-#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,7 +45,7 @@ struct session {
     struct mount *mount; /* NULL: mounted by libfuse's helper */
     bool by_helper;
     struct workers *workers;
-    sem_t ready; /* posted when the kernel has begun to talk */
+    bool greeted; /* FUSE_INIT was answered */
     int64_t started_at;
 };
 

@@ -171,7 +171,8 @@ static size_t hide_trusted(fuse_req_t req, char *names, size_t length)
         if (has_prefix(names + at, "trusted.")) {
             if (!asked)
                 identify(req, &caller);
-            shown = asked ? shown : policy_administer(&caller, fuse_req_ctx(req)->uid, geteuid()) == 0;
+            shown =
+                asked ? shown : policy_administer(&caller, fuse_req_ctx(req)->uid, geteuid()) == 0;
             asked = true;
             if (!shown)
                 continue;
@@ -237,15 +238,21 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
     free(names);
 }
 
+/*
+ * A told attribute cannot be removed. The attempt is answered as done: tools that mirror attributes
+ * (rsync -X) remove at the target what the source has not, and would call a refusal a failure.
+ */
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
     struct target target;
     int err = target_enter(&target, req, ino, OPERATION_CHANGE);
 
     if (!err) {
-        err = is_told(&target, name) ? ENOTSUP : xattr_decide(req, name);
-        if (!err)
-            err = -backing_removexattr(target.fd, node_fd_is_real(target.node), name);
+        if (!is_told(&target, name)) {
+            err = xattr_decide(req, name);
+            if (!err)
+                err = -backing_removexattr(target.fd, node_fd_is_real(target.node), name);
+        }
         target_leave(&target);
     }
     fuse_reply_err(req, err);

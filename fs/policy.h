@@ -24,7 +24,7 @@ int policy_decide(uint32_t flags, const struct caller *caller, enum operation op
 bool policy_needs_caller(uint32_t flags);
 
 /*
- * Whether the caller may manage volumes (set rules, see hidden attributes): 0 or EPERM. Root may, and
- * who runs the daemon (`owner`), on the host.
+ * Whether the caller may manage volumes (set rules, see hidden attributes): 0 or EPERM. Root may,
+ * and who runs the daemon (`owner`), on the host.
  */
 int policy_administer(const struct caller *caller, uid_t uid, uid_t owner);

@@ -86,7 +86,7 @@ static void session_init(void *context, struct fuse_conn_info *conn)
     conn->max_write = MAX_WRITE;
     conn->time_gran = 1;
     conn->no_interrupt = 1; /* nothing here can be interrupted: saves a lock a request */
-    sem_post(&session->ready);
+    session->greeted = true;
 }
 
 static const struct fuse_lowlevel_ops session_ops = {
@@ -207,11 +207,34 @@ static int session_make_fuse(struct session *session, struct error *e)
     return session->fuse ? 0 : error_set_errno(e, -EINVAL, "libfuse refuses the session");
 }
 
+/*
+ * Answers the kernel's first request, FUSE_INIT, before any worker reads: libfuse writes there what
+ * readers of requests look at.
+ */
+static int session_greet(struct session *session, struct error *e)
+{
+    struct pollfd fd = {.fd = fuse_session_fd(session->fuse), .events = POLLIN};
+    struct fuse_buf buffer = {0};
+    int r = 0;
+
+    while (r == 0 && !session->greeted) {
+        r = poll(&fd, 1, INIT_WAIT_S * 1000);
+        r = r < 0 ? -errno : r == 0 ? -ETIMEDOUT : 0;
+        if (r == 0 && fuse_session_receive_buf(session->fuse, &buffer) <= 0)
+            r = -ENOTCONN;
+        else if (r == 0)
+            fuse_session_process_buf(session->fuse, &buffer);
+        if (r == -EINTR)
+            r = 0;
+    }
+    free(buffer.mem);
+    return r < 0 ? error_set_errno(e, r, "the kernel does not begin to talk") : 0;
+}
+
 /* By our own mount, seen only once it answers. */
 static int session_mount_self(struct session *session, const struct session_config *config,
                               int device, struct error *e)
 {
-    struct timespec until;
     char path[32];
     dev_t number;
     int r;
@@ -219,14 +242,11 @@ static int session_mount_self(struct session *session, const struct session_conf
     snprintf(path, sizeof(path), "/dev/fd/%d", device);
     if (fuse_session_mount(session->fuse, path) != 0)
         return error_set_errno(e, -EIO, "libfuse does not take %s", path);
-    r = workers_start(&session->workers, session->fuse, &config->workers, e);
+    r = session_greet(session, e);
+    if (r == 0)
+        r = workers_start(&session->workers, session->fuse, &config->workers, e);
     if (r != 0)
         return r;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += INIT_WAIT_S;
-    while (sem_timedwait(&session->ready, &until) < 0)
-        if (errno != EINTR)
-            return error_set_errno(e, -errno, "the kernel does not begin to talk");
     r = mount_device(session->mount, &number);
     if (r < 0)
         return error_set_errno(e, r, "cannot look at the mount");
@@ -247,7 +267,9 @@ static int session_mount_helper(struct session *session, const struct session_co
                          "installed and the directory yours; or run as root",
                          session->mountpoint);
     session->by_helper = true;
-    r = workers_start(&session->workers, session->fuse, &config->workers, e);
+    r = session_greet(session, e);
+    if (r == 0)
+        r = workers_start(&session->workers, session->fuse, &config->workers, e);
     if (r != 0)
         return r;
     if (stat(session->mountpoint, &st) < 0)
@@ -316,7 +338,6 @@ int session_start(struct session **out, struct volumes *volumes,
     session->handle_mount = -1;
     session->started_at = time_now();
     session->root_changed = session->started_at;
-    sem_init(&session->ready, 0, 0);
     session_decide_passthrough(session, config);
     r = backing_init();
     r = r < 0 ? error_set_errno(e, r, "cannot open /proc/self/fd; is /proc mounted?")
@@ -374,7 +395,6 @@ struct session *session_stop(struct session *session)
     if (session->fuse)
         fuse_session_destroy(session->fuse);
     close_p(&session->handle_mount);
-    sem_destroy(&session->ready);
     free(session);
     return NULL;
 }

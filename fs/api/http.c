@@ -491,7 +491,7 @@ static void note_missing_group(const struct http_config *config)
     gid_t group;
 
     if (geteuid() == 0 && config->group && !api_group_find(config->group, &group))
-        log_message(LOG_LEVEL_INFO,
+        log_message(LOG_LEVEL_DEBUG,
                     "there is no group %s, so only root may use %s; to let others: groupadd "
                     "--system %s, and start again",
                     config->group, config->socket_path, config->group);

@@ -12,9 +12,8 @@ setup_file() {
     work_make
     export VOLUMEFS_MOUNTPOINT=$TREE VOLUMEFS_STORE=$STORE
     IMAGE=alpine:latest engines_start
+    rmdir "$TREE" # it is the quickstart's to make and to remove
     (cd "$ROOT" && timeout 240 tools/quickstart 3>&-)
-    DAEMON_PID=$(daemon_status pid)
-    export DAEMON_PID
 }
 
 teardown_file() {
@@ -44,7 +43,7 @@ shows() {
 run_shown() {
     local actual
 
-    actual=$(cd "$ROOT" && eval "$1" 2>&1)
+    actual=$(cd "$ROOT" && eval "$1" 2>&1) || true # some show a refusal
     if ! shows "$2" "$actual"; then
         printf '$ %s\nexpected:\n%s\nactual:\n%s\n' "$1" "$2" "$actual"
         return 1
@@ -75,7 +74,6 @@ run_shown() {
     done 4< <(console_lines)
     run_shown "$command" "$expected"
     [ "$count" -ge 10 ]
-    DAEMON_PID=
 }
 
 @test "after the last block the tree is gone" {

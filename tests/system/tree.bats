@@ -248,7 +248,11 @@ except OSError as e: print(os.strerror(e.errno))' "$TREE/a/f" "$TREE/b/f"
         fails setfattr -n "user.volume.$name" -v x "$TREE/v"
         [[ $output == *'not supported'* ]] || { echo "$name: $output"; return 1; }
     done
-    fails setfattr -x user.volume.id "$TREE/v"
+    # Nothing changes, and rsync -X, which removes what the source has not, is content.
+    setfattr -x user.volume.id "$TREE/v"
+    setfattr -x user.volume.readonly "$TREE/v"
+    [ -n "$(volume_attribute "$TREE/v" id)" ]
+    [ "$(volume_attribute "$TREE/v" readonly)" = 0 ]
     fails setfattr -n user.volume.readonly -v perhaps "$TREE/v"
     [[ $output == *'Invalid argument'* ]]
     chown 12345 "$TREE/v" # owning the directory does not make an administrator

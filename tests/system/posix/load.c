@@ -26,7 +26,8 @@ static bool changed(long value, const char *what)
         load.done++;
         return true;
     }
-    if (load.changing && errno == EROFS) {
+    /* EPERM: a file that was open for writing, of a volume that became read-only since */
+    if (load.changing && (errno == EROFS || errno == EPERM)) {
         load.refused++;
         return false;
     }
@@ -127,7 +128,7 @@ static void load_shared(void)
     case 0:
         fd = open(name, O_RDWR | O_CREAT, 0644);
         if (fd >= 0) {
-            MUST(write(fd, "x", 1) == 1 || errno == EROFS);
+            MUST(write(fd, "x", 1) == 1 || errno == EROFS || errno == EPERM);
             OK(close(fd));
         }
         break;
@@ -181,6 +182,19 @@ static void load_step(void)
     }
 }
 
+/* 0, also where it is there; again while the volume is read-only. */
+static int make_directory(const char *name)
+{
+    while (mkdir(name, 0755)) {
+        if (errno == EEXIST)
+            return 0;
+        if (!load.changing || errno != EROFS)
+            return -1;
+        usleep(1000);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     char own[32];
@@ -194,8 +208,7 @@ int main(int argc, char **argv)
     random_state += (uint64_t)getpid();
     load.changing = !strcmp(argv[3], "CHANGING");
     snprintf(own, sizeof(own), "own-%d", (int)getpid());
-    if (chdir(argv[1]) || (mkdir("shared", 0755) && errno != EEXIST) || mkdir(own, 0755) ||
-        chdir(own)) {
+    if (chdir(argv[1]) || make_directory("shared") || make_directory(own) || chdir(own)) {
         perror(argv[1]);
         return 1;
     }
