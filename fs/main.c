@@ -37,6 +37,7 @@
 
 enum {
     NOFILE_WANTED = 1 << 20,
+    NOFILE_READY = 1 << 17, /* 1 MiB of the kernel's memory */
     BUSY_GRACE_MS = 3000, /* how long a tree still in use is served after SIGTERM */
     READY = 'R',
 };
@@ -62,15 +63,23 @@ static bool is_privileged(void)
     return inside == 0 && outside == 0 && count == UINT32_MAX;
 }
 
-/* A descriptor for each file the kernel knows, as far as that goes. */
+/*
+ * A descriptor for each file the kernel knows, as far as that goes. The kernel's table of them is
+ * grown now, by one high descriptor: later, with threads, each growth would wait for an RCU grace
+ * period, in the middle of some request.
+ */
 static void raise_limits(void)
 {
     struct rlimit limit = {NOFILE_WANTED, NOFILE_WANTED};
+    int high;
 
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    high = limit.rlim_cur > NOFILE_READY ? NOFILE_READY : (int)limit.rlim_cur - 1;
+    high = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, high); /* failing, it grows when it has to */
+    close_p(&high);
 }
 
 static void warn_of_timeouts(void)
