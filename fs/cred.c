@@ -27,9 +27,11 @@ static _Thread_local struct {
 } cred_thread;
 
 /* What serving files for others takes; CAP_SYS_RESOURCE is not here: it would pass quotas. */
-static const unsigned cred_kept[] = {
-    CAP_SYS_ADMIN, CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,  CAP_FSETID,
-    CAP_SETUID,    CAP_SETGID, CAP_MKNOD,        CAP_SYS_PTRACE,      CAP_SETFCAP, CAP_SETPCAP};
+static const unsigned cred_kept[] = {CAP_SYS_ADMIN,       CAP_CHOWN,   CAP_DAC_OVERRIDE,
+                                     CAP_DAC_READ_SEARCH, CAP_FOWNER,  CAP_FSETID,
+                                     CAP_LINUX_IMMUTABLE, /* store_seal */
+                                     CAP_SETUID,          CAP_SETGID,  CAP_MKNOD,
+                                     CAP_SYS_PTRACE,      CAP_SETFCAP, CAP_SETPCAP};
 
 int cred_init(bool privileged, struct error *e)
 {

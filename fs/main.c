@@ -38,7 +38,7 @@
 enum {
     NOFILE_WANTED = 1 << 20,
     NOFILE_READY = 1 << 17, /* 1 MiB of the kernel's memory */
-    BUSY_GRACE_MS = 3000, /* how long a tree still in use is served after SIGTERM */
+    BUSY_GRACE_MS = 3000,   /* how long a tree still in use is served after SIGTERM */
     READY = 'R',
 };
 
@@ -216,6 +216,11 @@ static int start(struct daemon *daemon, struct error *e)
     if (r == 0 && volumes_start_background(daemon->volumes) < 0)
         r = error_set(e, -EAGAIN, "cannot start the thread that empties the trash");
     if (r == 0) {
+        if (daemon->options.plugin_socket)
+            log_message(LOG_LEVEL_WARNING,
+                        "nothing is served on %s: the volume plugin protocol is not part of this "
+                        "version; bind-mount paths of the tree, or use volctl",
+                        daemon->options.plugin_socket);
         volumes_problems(daemon->volumes, log_problem, NULL);
         say_state(daemon);
         warn_of_timeouts();

@@ -294,11 +294,37 @@ static bool node_hold(struct node_table *table, uint32_t index, uint64_t *id)
     return alive;
 }
 
+/* Takes back the lookup of node_hold. */
+static void node_let_go(struct node_table *table, uint64_t id)
+{
+    struct node_remains remains;
+
+    node_forget(table, id, 1, &remains);
+    if (remains.fd >= 0 || remains.list_fd >= 0 || remains.backing_id > 0)
+        table->handles.release(table->handles.context, &remains);
+}
+
+void node_each_writer(struct node_table *table, struct volume_ref volume,
+                      void (*visit)(void *context, struct node *node), void *context)
+{
+    uint32_t high = atomic_load(&table->high_slot);
+    uint64_t id;
+
+    for (uint32_t index = 1; index < high; index++) {
+        struct node *node = &table->slots[index];
+
+        if (atomic_load(&node->writers) == 0 || !node_hold(table, index, &id))
+            continue;
+        if (node->volume.index == volume.index && node->volume.generation == volume.generation)
+            visit(context, node);
+        node_let_go(table, id);
+    }
+}
+
 /* Some steps of the clock over the slots, when descriptors run short. */
 static void table_sweep(struct node_table *table)
 {
     uint32_t high = atomic_load(&table->high_slot);
-    struct node_remains remains;
     uint64_t id;
 
     if (!table->fd_limit || high == 0 || atomic_load(&table->descriptors) <= table->fd_limit)
@@ -309,9 +335,7 @@ static void table_sweep(struct node_table *table)
         if (index == NONE || !node_hold(table, index, &id))
             continue;
         node_give_up_fd(table, &table->slots[index]);
-        node_forget(table, id, 1, &remains);
-        if (remains.fd >= 0 || remains.list_fd >= 0)
-            table->handles.release(table->handles.context, &remains);
+        node_let_go(table, id);
     }
 }
 

@@ -131,6 +131,13 @@ bool node_fd_is_real(struct node *node);
  * dup3(2). */
 void node_set_fd_real(struct node *node);
 
+/*
+ * Visits the nodes of a volume that have files open for writing, each held, with no lock. For rare
+ * changes: it looks at every slot in use.
+ */
+void node_each_writer(struct node_table *table, struct volume_ref volume,
+                      void (*visit)(void *context, struct node *node), void *context);
+
 struct node_counts {
     uint64_t nodes;
     uint64_t descriptors;

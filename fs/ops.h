@@ -114,10 +114,10 @@ int entry_lookup(struct session *session, struct volume_ref volume, int fd, cons
 int entry_volume(struct session *session, const struct volume_entry *volume,
                  struct fuse_entry_param *out);
 /* Takes back the lookup of an entry that could not be delivered. */
-void entry_drop(struct session *session, fuse_req_t req, fuse_ino_t ino);
+void entry_drop(struct session *session, fuse_ino_t ino);
 
 /* Releases what a forgotten node held. */
-void remains_release(struct session *session, fuse_req_t req, const struct node_remains *remains);
+void remains_release(struct session *session, const struct node_remains *remains);
 
 /* A buffer of this thread's own, at least `size` bytes, valid until the next call. NULL: no memory.
  */
@@ -156,9 +156,12 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 /* ops_open.c */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-/* Counts an open and chooses passthrough or not for a node; fills fi. For open and the creates. */
-void open_file(struct session *session, fuse_req_t req, struct node *node, int fd,
-               struct fuse_file_info *fi);
+/*
+ * Counts an open and chooses passthrough or not for a node; fills fi. For open and the creates. 0,
+ * or EROFS with nothing counted: the volume has become read-only meanwhile.
+ */
+int open_file(struct session *session, fuse_req_t req, struct node *node, int fd,
+              struct fuse_file_info *fi);
 /* Ends what open_file began, for a file opened with `flags`. */
 void close_file(struct session *session, struct node *node, int flags);
 /* Does what O_TRUNC asks. 0 or errno. */

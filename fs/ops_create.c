@@ -49,7 +49,7 @@ static void reply_made(fuse_req_t req, int err, const struct fuse_entry_param *e
     if (err)
         fuse_reply_err(req, err);
     else if (fuse_reply_entry(req, e) == -ENOENT)
-        entry_drop(session_of(req), req, e->ino);
+        entry_drop(session_of(req), e->ino);
 }
 
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
@@ -144,9 +144,11 @@ static int creation_open(const struct target *dir, fuse_req_t req, int fd, const
     if (err)
         return err;
     node = node_get(dir->session->nodes, e->ino);
-    open_file(dir->session, req, node, fd, fi);
+    err = open_file(dir->session, req, node, fd, fi);
     e->attr_timeout = attributes_timeout(node);
-    return 0;
+    if (err)
+        entry_drop(dir->session, e->ino);
+    return err;
 }
 
 static void reply_created(fuse_req_t req, int err, const struct fuse_entry_param *e,
@@ -156,7 +158,7 @@ static void reply_created(fuse_req_t req, int err, const struct fuse_entry_param
         fuse_reply_err(req, err);
     } else if (fuse_reply_create(req, e, fi) == -ENOENT) {
         close_file(session_of(req), node_get(session_of(req)->nodes, e->ino), fi->flags);
-        entry_drop(session_of(req), req, e->ino);
+        entry_drop(session_of(req), e->ino);
     }
 }
 
@@ -178,7 +180,7 @@ static int create_existing(const struct target *dir, fuse_req_t req, const char 
     node = node_get(dir->session->nodes, e->ino);
     fd = node_acquire_fd(dir->session->nodes, node);
     if (fd < 0) {
-        entry_drop(dir->session, req, e->ino);
+        entry_drop(dir->session, e->ino);
         return -fd;
     }
     err = open_truncate(req, node, fd, fi);
@@ -186,11 +188,11 @@ static int create_existing(const struct target *dir, fuse_req_t req, const char 
         err = -backing_stat(fd, &e->attr);
     attributes_present(dir->session, &e->attr);
     if (!err)
-        open_file(dir->session, req, node, fd, fi);
+        err = open_file(dir->session, req, node, fd, fi);
     node_release_fd(node);
     e->attr_timeout = attributes_timeout(node);
     if (err)
-        entry_drop(dir->session, req, e->ino);
+        entry_drop(dir->session, e->ino);
     return err;
 }
 

@@ -47,10 +47,10 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     if (err)
         fuse_reply_err(req, err);
     else if (fuse_reply_entry(req, &e) == -ENOENT && e.ino)
-        entry_drop(session, req, e.ino); /* the caller was killed: nobody counts the lookup */
+        entry_drop(session, e.ino); /* the caller was killed: nobody counts the lookup */
 }
 
-static void forget_one(struct session *session, fuse_req_t req, fuse_ino_t ino, uint64_t count)
+static void forget_one(struct session *session, fuse_ino_t ino, uint64_t count)
 {
     struct node_remains remains;
 
@@ -61,19 +61,19 @@ static void forget_one(struct session *session, fuse_req_t req, fuse_ino_t ino, 
         return;
     }
     node_forget(session->nodes, ino, count, &remains);
-    remains_release(session, req, &remains);
+    remains_release(session, &remains);
 }
 
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
 {
-    forget_one(session_of(req), req, ino, count);
+    forget_one(session_of(req), ino, count);
     fuse_reply_none(req);
 }
 
 void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
     for (size_t i = 0; i < count; i++)
-        forget_one(session_of(req), req, forgets[i].ino, forgets[i].nlookup);
+        forget_one(session_of(req), forgets[i].ino, forgets[i].nlookup);
     fuse_reply_none(req);
 }
 

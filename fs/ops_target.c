@@ -11,7 +11,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#ifndef FUSE_DEV_IOC_BACKING_CLOSE
+#define FUSE_DEV_IOC_BACKING_CLOSE _IOW(229, 2, uint32_t) /* <linux/fuse.h>, Linux 6.9 */
+#endif
 
 int node_decide(struct session *session, const struct node *node, enum operation operation)
 {
@@ -179,23 +184,25 @@ int entry_volume(struct session *session, const struct volume_entry *volume,
     return entry_make(session, volume->ref, fd, &st, NODE_VOLUME_ROOT, out);
 }
 
-void remains_release(struct session *session, fuse_req_t req, const struct node_remains *remains)
+void remains_release(struct session *session, const struct node_remains *remains)
 {
-    (void)session;
+    uint32_t backing = (uint32_t)remains->backing_id;
+
+    /* as fuse_passthrough_close, which takes a request: there is none when a sweep ends a node */
     if (remains->backing_id > 0)
-        fuse_passthrough_close(req, remains->backing_id);
+        ioctl(fuse_session_fd(session->fuse), FUSE_DEV_IOC_BACKING_CLOSE, &backing);
     if (remains->fd >= 0)
         close(remains->fd);
     if (remains->list_fd >= 0)
         close(remains->list_fd);
 }
 
-void entry_drop(struct session *session, fuse_req_t req, fuse_ino_t ino)
+void entry_drop(struct session *session, fuse_ino_t ino)
 {
     struct node_remains remains;
 
     node_forget(session->nodes, ino, 1, &remains);
-    remains_release(session, req, &remains);
+    remains_release(session, &remains);
 }
 
 /* Frees a thread's buffer when the thread ends. */

@@ -5,6 +5,7 @@
 #include "fs/root.h"
 
 #include "fs/cred.h"
+#include "fs/rules.h"
 #include "fs/view.h"
 #include "fs/workers.h"
 
@@ -150,7 +151,7 @@ static bool list_volume(struct session *session, struct listing *listing,
     if (listing_add(listing, volume->name, &e, next))
         return true;
     if (counted)
-        entry_drop(session, listing->req, e.ino);
+        entry_drop(session, e.ino);
     return false;
 }
 
@@ -197,12 +198,9 @@ static void on_renamed(void *context, const char *from, const char *to, struct v
     on_removed(context, from, ref);
 }
 
-/* A read-only flag is asked of the table on every change: the kernel has nothing cached of it. */
 static void on_rules_changed(void *context, const char *name, struct volume_ref ref)
 {
-    (void)context;
-    (void)name;
-    (void)ref;
+    rules_apply(context, name, ref);
 }
 
 struct volumes_events root_events(struct session *session)

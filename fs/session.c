@@ -168,7 +168,7 @@ static int handle_to_fd(void *context, const struct node *node)
 
 static void handle_release(void *context, const struct node_remains *remains)
 {
-    remains_release(context, NULL, remains);
+    remains_release(context, remains);
 }
 
 /* ---- coming up ------------------------------------------------------------- */

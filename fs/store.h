@@ -53,6 +53,16 @@ int store_write_record(struct store *store, const struct volume *volume, struct 
 /* Moves volumes/ID to trash/ID, durably. 0 also when it is there already or gone. */
 int store_discard(struct store *store, const char *id, struct error *e);
 
+/*
+ * Makes the file behind `fd` (open for reading) immutable, until store_unseal: for a file of a
+ * volume that has become read-only while it is open for writing. On ext4 and f2fs descriptors that
+ * are open are refused writes from then on (EPERM), and stores through mappings end in SIGBUS. 0 or
+ * −errno: −EOPNOTSUPP on other file systems, where it would not reach them.
+ */
+int store_seal(struct store *store, const char *id, int fd);
+/* Takes every seal of the volume off, durably. */
+int store_unseal(struct store *store, const struct volume *volume, struct error *e);
+
 /* An O_PATH|O_DIRECTORY fd of volumes/ID/data, to be closed. Negative errno. */
 int store_open_data(struct store *store, const char *id);
 /* 1 empty, 0 not, negative errno. */

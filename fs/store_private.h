@@ -15,5 +15,8 @@ struct store {
 /* Renames `name` of `from_fd` to trash/NAME, or NAME.1 … if that is taken. 0 or negative errno. */
 int store_move_to_trash(const struct store *store, int from_fd, const char *name);
 
+/* Takes the seals off that a volume's directory lists. 0 or negative errno. */
+int store_unseal_in(const struct store *store, int dir_fd);
+
 /* Maps what the disk answered: ERROR_NO_SPACE for a full one. `what` is the start of the text. */
 int store_fail(const struct store *store, int r, const char *what, const char *id, struct error *e);

@@ -125,18 +125,28 @@ static const struct walk_operations removal_operations = {
     .refused = removal_refused,
 };
 
+/* What is sealed could not be unlinked. */
+static int trash_unseal(const struct store *store, const char *name)
+{
+    _cleanup_(close_p) int fd = walk_open_directory(store->trash_fd, name);
+
+    return fd < 0 ? fd : store_unseal_in(store, fd);
+}
+
 /* One entry of the trash: 0 gone, -ECANCELED stopped, or why not all of it went. */
-static int trash_remove(int trash_fd, const char *name, const atomic_bool *stop)
+static int trash_remove(const struct store *store, const char *name, const atomic_bool *stop)
 {
     struct removal removal = {.stop = stop};
     struct stat st;
     int r;
 
-    if (fstatat(trash_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(store->trash_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : -errno;
     if (!S_ISDIR(st.st_mode))
-        return unlinkat(trash_fd, name, 0) < 0 ? -errno : 0;
-    r = walk_tree(trash_fd, name, &removal_operations, &removal);
+        return unlinkat(store->trash_fd, name, 0) < 0 ? -errno : 0;
+    r = trash_unseal(store, name);
+    if (r == 0)
+        r = walk_tree(store->trash_fd, name, &removal_operations, &removal);
     return r ? r : removal.first_error;
 }
 
@@ -191,7 +201,7 @@ int store_empty_trash(struct store *store, void (*removed)(void *context, const 
     while (!(stop && atomic_load(stop)) && (entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        r = trash_remove(store->trash_fd, entry->d_name, stop);
+        r = trash_remove(store, entry->d_name, stop);
         if (r == -ECANCELED)
             break;
         if (r && !failed)

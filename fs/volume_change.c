@@ -129,6 +129,11 @@ static int readonly_locked(struct volumes *volumes, const char *name, bool reado
     *changed = volume.readonly != readonly;
     if (!*changed)
         return 0;
+    if (!readonly) {
+        r = store_unseal(volumes->store, &volume, e);
+        if (r)
+            return r;
+    }
     r = readonly_commit(volumes, &volume, readonly, e);
     if (r)
         return r;

@@ -176,21 +176,130 @@ expect_refusal() {
     touch "$TREE/v/file"
 }
 
-# Data of a file opened for writing before the switch is in the kernel's hands (passthrough cannot
-# be revoked): a write may still succeed. What goes through the daemon is refused.
-@test "a file that was open for writing" {
-    exec 7>>"$TREE/v/file"
+# What descriptor 7, open for writing, still does; "done" or the errno of each.
+try_open_file() {
+    python3 - <<'PYTHON'
+import errno, mmap, os
+def mapped():
+    pid = os.fork()
+    if pid == 0:
+        region = mmap.mmap(7, 4)
+        region[0] = 33
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0:
+        raise OSError(errno.EFAULT, "a signal")
+for name, change in {
+    "write": lambda: os.write(7, b"late\n"),
+    "map": mapped,
+    "truncate": lambda: os.ftruncate(7, 0),
+    "chmod": lambda: os.fchmod(7, 0o600),
+    "chown": lambda: os.fchown(7, 1, 1),
+    "allocate": lambda: os.posix_fallocate(7, 0, 99999),
+}.items():
+    try:
+        change()
+        print(f"{name}: done")
+    except OSError as e:
+        print(f"{name}: {errno.errorcode[e.errno]}")
+PYTHON
+}
+
+# on_new_disk TYPE: the volume v with its file, anew, on a file system of that type.
+on_new_disk() {
+    daemon_stop
+    work_make_disk "$1" 512M
+    daemon_start
+    mkdir "$TREE/v"
+    echo text >"$TREE/v/file"
+}
+
+readonly refused_by_all=$'truncate: EROFS\nchmod: EROFS\nchown: EROFS\nallocate: EROFS'
+
+is_sealed() {
+    lsattr -d "$STORE"/volumes/*/data/file | grep -q '^[^ ]*i'
+}
+
+@test "a file that is open for writing is closed off, on ext4" {
+    on_new_disk ext4
+    exec 7<>"$TREE/v/file"
     volume_set_readonly "$TREE/v" 1
-    run python3 -c 'import errno, os
-try: os.write(7, b"late\n"); print("written")
-except OSError as e: print(errno.errorcode[e.errno])'
-    [[ $output == written || $output == EROFS ]]
-    run python3 -c 'import errno, os
-for f in (lambda: os.ftruncate(7, 0), lambda: os.fchmod(7, 0o600), lambda: os.fchown(7, 1, 1),
-          lambda: os.posix_fallocate(7, 0, 99999)):
-    try: f(); print("done")
-    except OSError as e: print(errno.errorcode[e.errno])'
+    [ "$(try_open_file)" = $'write: EPERM\nmap: EFAULT\n'"$refused_by_all" ]
+    [ "$(cat "$TREE/v/file")" = text ]
+    is_sealed
+    volume_set_readonly "$TREE/v" 0
+    [ "$(try_open_file | head -n 2)" = $'write: done\nmap: done' ]
+    fails is_sealed
+    [ -z "$(find "$STORE/volumes" -name sealed)" ]
     exec 7>&-
-    [ "$output" = $'EROFS\nEROFS\nEROFS\nEROFS' ]
-    grep -q text "$TREE/v/file"
+    rm "$TREE/v/file"
+}
+
+@test "what was mapped before cannot be stored to either, on ext4" {
+    on_new_disk ext4
+    fails timeout 20 python3 - "$TREE/v/file" "$WORK/mapped" "$WORK/go" <<'PYTHON' &
+import mmap, os, sys, time
+with open(sys.argv[1], "r+b") as file:
+    region = mmap.mmap(file.fileno(), 0)
+region[0] = 66
+open(sys.argv[2], "w").close()
+while not os.path.exists(sys.argv[3]):
+    time.sleep(0.05)
+region[1] = 67
+PYTHON
+    eventually 10 test -e "$WORK/mapped"
+    volume_set_readonly "$TREE/v" 1
+    touch "$WORK/go"
+    wait $! # it was ended by SIGBUS
+    [ "$(cat "$TREE/v/file")" = Bext ]
+}
+
+# What is sealed must not outlive the rule, whatever happens in between.
+@test "seals survive a crash of the daemon, and end with the rule or the volume" {
+    on_new_disk ext4
+    exec 7<>"$TREE/v/file"
+    volume_set_readonly "$TREE/v" 1
+    daemon_kill
+    exec 7>&-
+    daemon_start
+    is_sealed
+    volume_set_readonly "$TREE/v" 0
+    echo more >>"$TREE/v/file"
+    exec 7<>"$TREE/v/file"
+    volume_set_readonly "$TREE/v" 1
+    exec 7>&-
+    volctl rm v
+    eventually 10 trash_is_empty
+    volctl doctor
+}
+
+trash_is_empty() {
+    [ -z "$(ls -A "$STORE/trash")" ]
+}
+
+# Elsewhere a write by such a descriptor cannot be stopped (the README says so); all else is.
+keeps_on_writing() {
+    on_new_disk "$1"
+    exec 7<>"$TREE/v/file"
+    volume_set_readonly "$TREE/v" 1
+    [ "$(try_open_file)" = $'write: done\nmap: done\n'"$refused_by_all" ]
+    exec 7>&-
+    fails sh -c 'exec 7<>"$1"' opening "$TREE/v/file"
+    [[ $output == *'Read-only file system'* ]]
+}
+
+@test "a file that is open for writing, where it cannot be closed off: xfs" {
+    keeps_on_writing xfs
+}
+
+@test "a file that is open for writing, where it cannot be closed off: btrfs" {
+    keeps_on_writing btrfs
+}
+
+@test "without passthrough an open file is refused too, on any file system" {
+    daemon_stop
+    daemon_start --no-passthrough
+    exec 7<>"$TREE/v/file"
+    volume_set_readonly "$TREE/v" 1
+    [ "$(try_open_file | grep -v '^map:')" = $'write: EROFS\n'"$refused_by_all" ]
+    exec 7>&-
 }
