@@ -1,13 +1,14 @@
 #!/usr/bin/env bats
 # The programs of tests/system/posix on a volume. What they expect is proven on a plain file
-# system by the meson suite posix-native.
+# system by the meson suite posix-native. POSIX_DAEMON_ARGUMENTS: options for the daemon.
 
 load lib
 
 setup() {
     require_mounts
     work_make
-    daemon_start "${POSIX_DAEMON_ARGUMENTS[@]}"
+    # shellcheck disable=SC2086 # words
+    daemon_start ${POSIX_DAEMON_ARGUMENTS-}
     mkdir "$TREE/v"
 }
 

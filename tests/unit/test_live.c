@@ -49,18 +49,20 @@ enum child_kind { CHILD_COPY, CHILD_CHROOT, CHILD_PIVOT };
 
 static void child_mounts(void)
 {
-    run(mount(under(tree, "/data"), under(root, "/web app"), NULL, MS_BIND, NULL) == 0, "bind");
-    run(mount(under(tree, "/data/sub"), under(root, "/sub"), NULL, MS_BIND, NULL) == 0, "bind sub");
-    run(mount(NULL, under(root, "/sub"), NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0, "ro");
-    run(mount(tree, under(root, "/whole"), NULL, MS_BIND, NULL) == 0, "bind of the tree");
+    run(mount(under(tree, "/data"), under(root, "/web app"), "none", MS_BIND, NULL) == 0, "bind");
+    run(mount(under(tree, "/data/sub"), under(root, "/sub"), "none", MS_BIND, NULL) == 0,
+        "bind sub");
+    run(mount("none", under(root, "/sub"), "none", MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0,
+        "ro");
+    run(mount(tree, under(root, "/whole"), "none", MS_BIND, NULL) == 0, "bind of the tree");
 }
 
 static void child_enter(enum child_kind kind)
 {
     run(unshare(CLONE_NEWNS) == 0, "unshare");
-    run(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "private");
+    run(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0, "private");
     if (kind == CHILD_PIVOT)
-        run(mount(root, root, NULL, MS_BIND | MS_REC, NULL) == 0, "bind of the root");
+        run(mount(root, root, "none", MS_BIND | MS_REC, NULL) == 0, "bind of the root");
     child_mounts();
     if (kind == CHILD_CHROOT)
         run(chroot(root) == 0 && chdir("/") == 0, "chroot");
@@ -233,7 +235,7 @@ static int setup(void **state)
     struct stat st;
 
     (void)state;
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         !mkdtemp(base) || mount("test", base, "tmpfs", 0, NULL) != 0)
         return -1;
     snprintf(tree, sizeof(tree), "%s/tree", base);
