@@ -136,6 +136,7 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino);
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid,
                 struct fuse_file_info *fi);
+/* Only called by libfuse from 3.18 on; before, the kernel asks op_getattr and tells no birth. */
 void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *fi);
 
 /* ops_create.c */
@@ -157,11 +158,11 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 /*
- * Counts an open and chooses passthrough or not for a node; fills fi. For open and the creates. 0,
- * or EROFS with nothing counted: the volume has become read-only meanwhile.
+ * Counts an open and chooses passthrough or not for a node; fills fi. For open and the creates. If
+ * the volume has become read-only since that was decided, the file is sealed: it was opened before.
  */
-int open_file(struct session *session, fuse_req_t req, struct node *node, int fd,
-              struct fuse_file_info *fi);
+void open_file(struct session *session, fuse_req_t req, struct node *node, int fd,
+               struct fuse_file_info *fi);
 /* Ends what open_file began, for a file opened with `flags`. */
 void close_file(struct session *session, struct node *node, int flags);
 /* Does what O_TRUNC asks. 0 or errno. */

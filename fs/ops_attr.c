@@ -50,6 +50,7 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         fuse_reply_attr(req, &st, timeout);
 }
 
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
 static void statx_from_stat(const struct stat *st, struct statx *stx)
 {
     *stx = (struct statx){
@@ -105,6 +106,7 @@ void op_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_f
     else
         fuse_reply_statx(req, 0, &stx, timeout);
 }
+#endif
 
 /* The kernel has cleared set-id bits that the caller may not set; what is left is to be kept. */
 static int set_mode(const struct target *target, mode_t mode)

@@ -144,11 +144,9 @@ static int creation_open(const struct target *dir, fuse_req_t req, int fd, const
     if (err)
         return err;
     node = node_get(dir->session->nodes, e->ino);
-    err = open_file(dir->session, req, node, fd, fi);
+    open_file(dir->session, req, node, fd, fi);
     e->attr_timeout = attributes_timeout(node);
-    if (err)
-        entry_drop(dir->session, e->ino);
-    return err;
+    return 0;
 }
 
 static void reply_created(fuse_req_t req, int err, const struct fuse_entry_param *e,
@@ -188,7 +186,7 @@ static int create_existing(const struct target *dir, fuse_req_t req, const char 
         err = -backing_stat(fd, &e->attr);
     attributes_present(dir->session, &e->attr);
     if (!err)
-        err = open_file(dir->session, req, node, fd, fi);
+        open_file(dir->session, req, node, fd, fi);
     node_release_fd(node);
     e->attr_timeout = attributes_timeout(node);
     if (err)

@@ -14,6 +14,7 @@
 #include "fs/backing.h"
 #include "fs/cred.h"
 #include "fs/ops.h"
+#include "fs/rules.h"
 #include "fs/view.h"
 
 #include <errno.h>
@@ -62,12 +63,11 @@ static bool open_join(struct node *node, bool passthrough)
     return joined & NODE_OPENED_PASSTHROUGH;
 }
 
-int open_file(struct session *session, fuse_req_t req, struct node *node, int fd,
-              struct fuse_file_info *fi)
+void open_file(struct session *session, fuse_req_t req, struct node *node, int fd,
+               struct fuse_file_info *fi)
 {
     int id = session->passthrough && !atomic_load(&node->set_id) ? backing_id(req, node, fd)
                                                                  : NODE_BACKING_OFF;
-    int err;
 
     atomic_fetch_add(&session->open_files, 1);
     if (open_writes(fi->flags))
@@ -79,13 +79,8 @@ int open_file(struct session *session, fuse_req_t req, struct node *node, int fd
         fi->backing_id = atomic_load(&node->backing_id);
     else
         fi->keep_cache = !session->passthrough; /* else what the page cache has may be older */
-    if (!open_writes(fi->flags))
-        return 0;
-    atomic_thread_fence(memory_order_seq_cst); /* counted, then asked: see rules.c */
-    err = node_decide(session, node, OPERATION_CHANGE);
-    if (err)
-        close_file(session, node, fi->flags);
-    return err;
+    if (open_writes(fi->flags))
+        rules_check_writer(session, node);
 }
 
 void close_file(struct session *session, struct node *node, int flags)
@@ -129,7 +124,7 @@ static int open_node(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         return err;
     err = open_truncate(req, file.node, file.fd, fi);
     if (!err)
-        err = open_file(file.session, req, file.node, file.fd, fi);
+        open_file(file.session, req, file.node, file.fd, fi);
     target_leave(&file);
     if (!err && open_writes(fi->flags))
         open_expire_attributes(file.session, ino);

@@ -14,52 +14,74 @@
 #include <string.h>
 #include <unistd.h>
 
-struct sealing {
-    struct session *session;
-    struct volume_entry volume;
-    unsigned unsealed; /* files that could not be */
-    int reason;        /* −errno, of one of them */
-};
-
-static int seal_node(struct session *session, const char *id, struct node *node)
+static int seal_node(struct session *session, struct node *node)
 {
-    int real, r, fd = node_acquire_fd(session->nodes, node);
+    int real, r, fd;
 
+    if (!(atomic_load(&node->opened) & NODE_OPENED_PASSTHROUGH))
+        return 0; /* writes come to us */
+    fd = node_acquire_fd(session->nodes, node);
     if (fd < 0)
         return fd;
     real = backing_reopen(fd, O_RDONLY);
     node_release_fd(node);
     if (real < 0)
         return real;
-    r = store_seal(volumes_store(session->volumes), id, real);
+    r = volumes_seal(session->volumes, node->volume, real);
     close(real);
     return r;
 }
 
+static void report_unsealed(const char *name, unsigned files, int r)
+{
+    log_message(LOG_LEVEL_WARNING,
+                "volume %s is read-only, but %u files open for writing stay so until they are "
+                "closed: %s",
+                name, files, strerror(-r));
+}
+
+struct sealing {
+    struct session *session;
+    unsigned unsealed; /* files that could not be */
+    int reason;        /* −errno, of one of them */
+};
+
 static void visit_writer(void *context, struct node *node)
 {
     struct sealing *sealing = context;
-    int r = 0;
+    int r = seal_node(sealing->session, node);
 
-    if (atomic_load(&node->opened) & NODE_OPENED_PASSTHROUGH)
-        r = seal_node(sealing->session, sealing->volume.id, node);
     if (r < 0) {
         sealing->unsealed++;
         sealing->reason = r;
     }
 }
 
+static bool is_readonly(struct session *session, struct volume_ref volume)
+{
+    return volume_table_flags(session->table, volume) & VOLUME_FLAG_READONLY;
+}
+
 void rules_apply(struct session *session, const char *name, struct volume_ref volume)
 {
     struct sealing sealing = {.session = session};
 
-    if (!(volume_table_flags(session->table, volume) & VOLUME_FLAG_READONLY) ||
-        !volume_table_get(session->table, volume, &sealing.volume))
+    if (!is_readonly(session, volume))
         return;
     node_each_writer(session->nodes, volume, visit_writer, &sealing);
     if (sealing.unsealed)
-        log_message(LOG_LEVEL_WARNING,
-                    "volume %s is read-only, but %u files open for writing stay so until they are "
-                    "closed: %s",
-                    name, sealing.unsealed, strerror(-sealing.reason));
+        report_unsealed(name, sealing.unsealed, sealing.reason);
+}
+
+void rules_check_writer(struct session *session, struct node *node)
+{
+    struct volume_entry volume;
+    int r;
+
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!is_readonly(session, node->volume))
+        return;
+    r = seal_node(session, node);
+    if (r < 0 && volume_table_get(session->table, node->volume, &volume))
+        report_unsealed(volume.name, 1, r);
 }

@@ -11,3 +11,7 @@
  * read-only, as far as the file system behind can (see store_seal).
  */
 void rules_apply(struct session *session, const char *name, struct volume_ref volume);
+
+/* For an open for writing, once the node counts it: seals the file if the volume is read-only now.
+ */
+void rules_check_writer(struct session *session, struct node *node);

@@ -49,11 +49,18 @@ static const uint64_t wanted[] = {
 
 static const uint64_t unwanted[] = {
     FUSE_CAP_WRITEBACK_CACHE, /* would silently turn passthrough off */
-    FUSE_CAP_SPLICE_READ, FUSE_CAP_SPLICE_WRITE, FUSE_CAP_SPLICE_MOVE, /* at best equal */
+    FUSE_CAP_SPLICE_READ,
+    FUSE_CAP_SPLICE_WRITE,
+    FUSE_CAP_SPLICE_MOVE, /* at best equal */
     /* with listings kept, only the first part of one would bring attributes: then a lookup a file
      */
-    FUSE_CAP_READDIRPLUS_AUTO, FUSE_CAP_EXPORT_SUPPORT, FUSE_CAP_OVER_IO_URING,
-    FUSE_CAP_POSIX_LOCKS, FUSE_CAP_FLOCK_LOCKS, /* the kernel's own are right */
+    FUSE_CAP_READDIRPLUS_AUTO,
+    FUSE_CAP_EXPORT_SUPPORT,
+    FUSE_CAP_POSIX_LOCKS,
+    FUSE_CAP_FLOCK_LOCKS,     /* the kernel's own are right */
+#ifdef FUSE_CAP_OVER_IO_URING /* libfuse 3.18 */
+    FUSE_CAP_OVER_IO_URING,
+#endif
 };
 
 static void init_passthrough(struct session *session, struct fuse_conn_info *conn)
@@ -96,7 +103,9 @@ static const struct fuse_lowlevel_ops session_ops = {
     .forget_multi = op_forget_multi,
     .getattr = op_getattr,
     .setattr = op_setattr,
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
     .statx = op_statx,
+#endif
     .readlink = op_readlink,
     .mknod = op_mknod,
     .mkdir = op_mkdir,

@@ -100,6 +100,12 @@ int volumes_rename(struct volumes *volumes, const char *from, const char *to,
 int volumes_set_readonly(struct volumes *volumes, const char *name, bool readonly,
                          enum change_origin origin, struct error *e);
 
+/*
+ * Seals a file of the volume (store_seal) if the volume is read-only; `fd` reads it. Serialised
+ * with the changes of the flag, so that no seal outlives it. 0 or −errno as of store_seal.
+ */
+int volumes_seal(struct volumes *volumes, struct volume_ref ref, int fd);
+
 enum remove_flag {
     REMOVE_IF_EMPTY = 1 << 0, /* rmdir: ERROR_NOT_EMPTY otherwise */
     REMOVE_FORCE = 1 << 1,    /* a missing volume is a success; use still refuses */

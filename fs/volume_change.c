@@ -158,3 +158,32 @@ int volumes_set_readonly(struct volumes *volumes, const char *name, bool readonl
         volumes_tell_rules(volumes, name, ref);
     return r;
 }
+
+/* ---- sealing ---------------------------------------------------------------- */
+
+/* Takes the stripe of a volume's name, which may change until it is held. False: it is gone. */
+static bool lock_by_ref(struct volumes *volumes, struct volume_ref ref, struct volume_entry *entry)
+{
+    struct volume_entry before;
+
+    while (volume_table_get(volumes->table, ref, &before)) {
+        stripes_lock(volumes, stripe_of(before.name));
+        if (volume_table_get(volumes->table, ref, entry) && strcmp(entry->name, before.name) == 0)
+            return true;
+        stripes_unlock(volumes, stripe_of(before.name));
+    }
+    return false;
+}
+
+int volumes_seal(struct volumes *volumes, struct volume_ref ref, int fd)
+{
+    struct volume_entry entry;
+    int r = 0;
+
+    if (!lock_by_ref(volumes, ref, &entry))
+        return 0;
+    if (volume_table_flags(volumes->table, ref) & VOLUME_FLAG_READONLY)
+        r = store_seal(volumes->store, entry.id, fd);
+    stripes_unlock(volumes, stripe_of(entry.name));
+    return r;
+}
