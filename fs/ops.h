@@ -75,6 +75,18 @@ int target_enter(struct target *target, fuse_req_t req, fuse_ino_t ino, enum ope
 /* Ends it, before the reply. A change is noted for the volume's usage. */
 void target_leave(struct target *target);
 
+/* What the kernel tells with an open or a write: the writer has not CAP_FSETID; libfuse hands it on
+ * from 3.18 on. */
+static inline bool kills_set_id(const struct fuse_file_info *fi)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
+    return fi->kill_suidgid;
+#else
+    (void)fi;
+    return false;
+#endif
+}
+
 /*
  * Around a change of a file's data, which takes its set-id bits off unless the caller has
  * CAP_FSETID: the kernel leaves that to the file system (HANDLE_KILLPRIV_V2). `kill`: it has told

@@ -77,7 +77,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, of
     int data, err = data_enter(&file, req, ino, OPERATION_CHANGE, &data);
 
     if (!err) {
-        keep = data_change_begin(req, file.node, fi->kill_suidgid);
+        keep = data_change_begin(req, file.node, kills_set_id(fi));
         n = pwrite(data, bytes, size, offset);
         err = n < 0 ? errno : 0;
         data_change_end(keep);

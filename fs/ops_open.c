@@ -98,7 +98,7 @@ int open_truncate(fuse_req_t req, struct node *node, int fd, const struct fuse_f
 
     if (!(fi->flags & O_TRUNC))
         return 0;
-    kept = data_change_begin(req, node, fi->kill_suidgid);
+    kept = data_change_begin(req, node, kills_set_id(fi));
     r = backing_truncate(fd, node_fd_is_real(node), 0);
     data_change_end(kept);
     return -r;
