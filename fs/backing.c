@@ -89,9 +89,25 @@ static int opened(int fd, struct stat *st)
     return fd;
 }
 
-int backing_create(int dir, const char *name, mode_t mode, struct stat *st)
+bool backing_has_writer(int fd)
 {
-    return opened(openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode), st);
+    int real = backing_reopen(fd, O_RDONLY);
+    bool has;
+
+    if (real < 0)
+        return true;
+    has = fcntl(real, F_SETLEASE, F_RDLCK) < 0;
+    if (!has)
+        fcntl(real, F_SETLEASE, F_UNLCK);
+    close(real);
+    return has;
+}
+
+int backing_create(int dir, const char *name, mode_t mode, bool write, struct stat *st)
+{
+    int flags = (write ? O_RDWR : O_RDONLY) | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+
+    return opened(openat(dir, name, flags, mode), st);
 }
 
 int backing_tmpfile(int dir, int flags, mode_t mode, struct stat *st)

@@ -22,9 +22,15 @@ int backing_stat(int fd, struct stat *st);
 int backing_reopen(int fd, int flags);
 int backing_open_directory(int fd);
 
-/* In the name of the ids set by cred_assume. `create` and `tmpfile` give a descriptor that reads
- * and writes. */
-int backing_create(int dir, const char *name, mode_t mode, struct stat *st);
+/*
+ * Whether any descriptor or mapping of the regular file may write its data; true if that cannot be
+ * told. A read lease is taken for a moment: there is none to be had beside a writer (fcntl(2)).
+ */
+bool backing_has_writer(int fd);
+
+/* In the name of the ids set by cred_assume. `create` gives a descriptor that reads, or with
+ * `write` writes too; `tmpfile` one that reads and writes. */
+int backing_create(int dir, const char *name, mode_t mode, bool write, struct stat *st);
 int backing_tmpfile(int dir, int flags, mode_t mode, struct stat *st);
 int backing_mknod(int dir, const char *name, mode_t mode, dev_t rdev);
 int backing_mkdir(int dir, const char *name, mode_t mode);

@@ -30,6 +30,7 @@ static _Thread_local struct {
 static const unsigned cred_kept[] = {CAP_SYS_ADMIN,       CAP_CHOWN,   CAP_DAC_OVERRIDE,
                                      CAP_DAC_READ_SEARCH, CAP_FOWNER,  CAP_FSETID,
                                      CAP_LINUX_IMMUTABLE, /* store_seal */
+                                     CAP_LEASE, /* backing_has_writer, of files of others */
                                      CAP_SETUID,          CAP_SETGID,  CAP_MKNOD,
                                      CAP_SYS_PTRACE,      CAP_SETFCAP, CAP_SETPCAP};
 

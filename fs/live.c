@@ -75,16 +75,37 @@ static bool parse_pid(const char *text, pid_t *out)
     return true;
 }
 
+/* A thread of the process whose namespaces can be read: a leader that has ended shows none, while
+ * the others go on. 0: there is none. */
+static pid_t living_thread(pid_t pid)
+{
+    _cleanup_(closedir_p) DIR *tasks = NULL;
+    const struct dirent *entry;
+    char path[64];
+    ino_t unused;
+    pid_t tid;
+
+    if (caller_read_namespace(pid, &unused))
+        return pid;
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    tasks = opendir(path);
+    while (tasks && (entry = readdir(tasks))) // NOLINT(concurrency-mt-unsafe): a stream of our own
+        if (parse_pid(entry->d_name, &tid) && caller_read_namespace(tid, &unused))
+            return tid;
+    return 0;
+}
+
 /* Adds the process if it is a container's. One that is gone, or not ours to see, is skipped. */
 static int processes_add(struct processes *processes, pid_t pid)
 {
     char by_namespace[CONTAINER_ID_MAX + 1];
-    struct process process = {.pid = pid};
+    struct process process = {.pid = living_thread(pid)};
     struct caller caller;
     int r;
 
-    caller_identify(pid, &caller);
-    if (caller.kind != CALLER_CONTAINER || !caller_read_namespace(pid, &process.mount_namespace))
+    caller_identify(process.pid, &caller);
+    if (caller.kind != CALLER_CONTAINER ||
+        !caller_read_namespace(process.pid, &process.mount_namespace))
         return 0;
     caller_name_namespace(process.mount_namespace, by_namespace);
     process.named = strcmp(by_namespace, caller.container_id) != 0;

@@ -47,6 +47,7 @@ struct node_table {
     _Atomic uint32_t descriptors;
     _Atomic uint32_t sweep;     /* clock hand */
     _Atomic uint32_t high_slot; /* slots below have been used */
+    _Atomic bool gave_up;
     struct shard shards[SHARDS];
 };
 
@@ -227,6 +228,7 @@ static struct node *shard_add(struct node_table *table, struct shard *shard, uin
     atomic_store(&node->opened, 0);
     atomic_store(&node->set_id, false);
     atomic_store(&node->writers, 0);
+    atomic_store(&node->written, 0);
     atomic_store(&node->pinned, pin_of_fd(fd, flags));
     if (++shard->nodes > shard->bucket_count)
         shard_grow(table, shard);
@@ -249,13 +251,24 @@ static void shard_unlink(struct node_table *table, struct shard *shard, struct n
     shard->nodes--;
 }
 
-/* Gives up the descriptor of one idle node, if it can be found again. A reference is held. */
+int node_take_list(struct node_table *table, struct node *node)
+{
+    int fd = atomic_exchange(&node->list_fd, -1);
+
+    if (fd >= 0)
+        atomic_fetch_sub(&table->descriptors, 1);
+    return fd;
+}
+
+/* Gives up the descriptors of one idle node, if it can be found again. A reference is held. */
 static void node_give_up_fd(struct node_table *table, struct node *node)
 {
     uint64_t pinned = atomic_load(&node->pinned);
+    _cleanup_(close_p) int list_fd = node_take_list(table, node);
     int fd = pin_fd(pinned);
     struct node_handle handle;
 
+    (void)list_fd;
     if (fd < 0 || (pinned & PIN_MASK) || (atomic_load(&node->opened) & NODE_OPENS))
         return;
     if (pinned & PIN_USED) { /* a second chance */
@@ -264,6 +277,7 @@ static void node_give_up_fd(struct node_table *table, struct node *node)
     }
     if (!atomic_compare_exchange_strong(&node->pinned, &pinned, pinned + PIN_ONE))
         return; /* somebody works with it */
+    atomic_store_explicit(&table->gave_up, true, memory_order_relaxed);
     if (handle_of_fd(table, fd, &handle)) {
         if (node->handle.size == 0)
             node->handle = handle;
@@ -313,12 +327,18 @@ void node_each_writer(struct node_table *table, struct volume_ref volume,
     for (uint32_t index = 1; index < high; index++) {
         struct node *node = &table->slots[index];
 
-        if (atomic_load(&node->writers) == 0 || !node_hold(table, index, &id))
+        if ((atomic_load(&node->writers) == 0 && atomic_load(&node->written) == 0) ||
+            !node_hold(table, index, &id))
             continue;
         if (node->volume.index == volume.index && node->volume.generation == volume.generation)
             visit(context, node);
         node_let_go(table, id);
     }
+}
+
+bool node_table_gave_up(struct node_table *table)
+{
+    return atomic_load_explicit(&table->gave_up, memory_order_relaxed);
 }
 
 /* Some steps of the clock over the slots, when descriptors run short. */
@@ -451,8 +471,7 @@ void node_forget(struct node_table *table, uint64_t id, uint64_t count,
         shard->free = (uint32_t)id;
     }
     pthread_mutex_unlock(&shard->lock);
-    if (remains->fd >= 0)
-        atomic_fetch_sub(&table->descriptors, 1);
+    atomic_fetch_sub(&table->descriptors, (remains->fd >= 0) + (remains->list_fd >= 0));
 }
 
 uint64_t node_find(struct node_table *table, const struct node_key *key)
@@ -487,8 +506,21 @@ int node_acquire_fd(struct node_table *table, struct node *node)
             return fd;
         if (!node_put_fd(table, node, fd))
             close(fd);
+        table_sweep(table); /* each descriptor that comes gives others reason to go */
         pinned = atomic_load(&node->pinned);
     }
+}
+
+void node_park_list(struct node_table *table, struct node *node, int fd)
+{
+    int none = -1;
+
+    atomic_fetch_add(&table->descriptors, 1);
+    if (!atomic_compare_exchange_strong(&node->list_fd, &none, fd)) {
+        atomic_fetch_sub(&table->descriptors, 1);
+        close(fd);
+    }
+    table_sweep(table);
 }
 
 bool node_fd_is_real(struct node *node)

@@ -27,7 +27,7 @@ enum node_flag {
     NODE_DIRECTORY = 1 << 1,
     NODE_REGULAR = 1 << 2,
     NODE_SYMLINK = 1 << 3,
-    NODE_FD_REAL = 1 << 4, /* for node_intern: the descriptor is open for reading and writing */
+    NODE_FD_REAL = 1 << 4, /* for node_intern: the descriptor is open for data */
 };
 
 /* What makes two lookups mean the same file. */
@@ -56,18 +56,18 @@ enum node_backing { NODE_BACKING_UNKNOWN = 0, NODE_BACKING_OFF = -1 };
 struct node {
     struct node_key key;
     struct volume_ref volume;
-    uint32_t generation;         /* (lock) grows with each life of the slot */
-    uint32_t next;               /* (lock) next slot in the hash chain or free list */
-    uint64_t lookups;            /* (lock) what the kernel counts */
-    uint32_t flags;              /* node_flag */
-    _Atomic uint64_t pinned;     /* descriptor and its pins, see node.c */
-    _Atomic int backing_id;      /* passthrough id > 0, or node_backing */
-    _Atomic uint64_t opened;     /* files open (NODE_OPENS), and how: see ops_open.c */
-    _Atomic uint32_t writers;    /* of them for writing */
-    _Atomic bool set_id;         /* its mode may have set-id bits */
-    _Atomic int list_fd;         /* directory being listed, parked between calls, or −1 */
-    struct node_handle handle;   /* once the descriptor was given up */
-    _Atomic int64_t list_offset; /* where list_fd stands */
+    uint32_t generation;       /* (lock) grows with each life of the slot */
+    uint32_t next;             /* (lock) next slot in the hash chain or free list */
+    uint64_t lookups;          /* (lock) what the kernel counts */
+    uint32_t flags;            /* node_flag */
+    _Atomic uint64_t pinned;   /* descriptor and its pins, see node.c */
+    _Atomic int backing_id;    /* passthrough id > 0, or node_backing */
+    _Atomic uint64_t opened;   /* files open (NODE_OPENS), and how: see ops_open.c */
+    _Atomic uint32_t writers;  /* of them for writing */
+    _Atomic bool set_id;       /* its mode may have set-id bits */
+    _Atomic int list_fd;       /* directory being listed, parked between calls, or −1 */
+    _Atomic uint32_t written;  /* opens for writing since its data was last known to rest */
+    struct node_handle handle; /* once the descriptor was given up */
 };
 
 /* What a freed slot held, to be released without a lock: descriptors (−1: none) and a backing id
@@ -121,19 +121,30 @@ uint64_t node_find(struct node_table *table, const struct node_key *key);
 
 /*
  * The node's descriptor, pinned until node_release_fd: O_PATH, or real where
- * it came from creating the file. Reopened by handle if it was given up. −errno.
+ * data was asked for. Reopened by handle if it was given up. −errno.
  */
 int node_acquire_fd(struct node_table *table, struct node *node);
 void node_release_fd(struct node *node);
-/* True if the descriptor (pinned by the caller) reads and writes; false: O_PATH. */
+/* True if the descriptor (pinned by the caller) is open for data; false: O_PATH. */
 bool node_fd_is_real(struct node *node);
 /* Says so, when the caller has put a real description in the (pinned) descriptor's place by
  * dup3(2). */
 void node_set_fd_real(struct node *node);
 
 /*
- * Visits the nodes of a volume that have files open for writing, each held, with no lock. For rare
- * changes: it looks at every slot in use.
+ * Keeps a descriptor of a directory that is being listed, for the next call: takes `fd` over. Only
+ * one is kept; it is given up like the node's own.
+ */
+void node_park_list(struct node_table *table, struct node *node, int fd);
+/* The kept one, the caller's now, wherever it stands; −1: none. */
+int node_take_list(struct node_table *table, struct node *node);
+
+/* Whether descriptors were ever given up, so that a known file may have none. */
+bool node_table_gave_up(struct node_table *table);
+
+/*
+ * Visits the nodes of a volume that are open for writing or were (`written`), each held, with no
+ * lock. For rare changes: it looks at every slot in use.
  */
 void node_each_writer(struct node_table *table, struct volume_ref volume,
                       void (*visit)(void *context, struct node *node), void *context);

@@ -102,16 +102,28 @@ void node_note_mode(struct node *node, mode_t mode);
 int node_decide(struct session *session, const struct node *node, enum operation operation);
 
 /*
- * Makes the node's pinned descriptor fit for data and fsync: real, reading and
- * writing if the backing allows. Answers it, or −errno.
+ * A descriptor for a file's data, for the time of a call. The one that is kept with the node only
+ * reads where there is passthrough: one that writes would look like another writer (see
+ * attributes_timeout), and would outlive a change of the rules. Changes open one of their own.
  */
-int node_data_fd(struct node *node, int fd);
+struct data {
+    int fd;
+    bool own; /* to be closed by data_close */
+};
+/* `fd`: the node's, pinned. 0 or errno. */
+int data_open(struct session *session, struct node *node, int fd, bool write, struct data *out);
+void data_close(const struct data *data);
 
 /* Turns backing attributes into the tree's (inode number). */
 void attributes_present(struct session *session, struct stat *st);
-/* How long the kernel may keep a node's attributes: not while stores through mmap may change them.
+/*
+ * How long the kernel may keep a node's attributes: not while stores through mmap may change them,
+ * of which nobody is told. A mapping outlives the close of its file, so after the last close for
+ * writing the file system behind is asked, once, whether anybody still may write.
  */
-double attributes_timeout(const struct node *node);
+double attributes_timeout(struct session *session, struct node *node);
+/* True while a file is open for writing through passthrough, or mapped so. `fd`: pinned. */
+bool node_may_be_written(struct node *node, int fd);
 
 /*
  * Makes the entry for a file just looked up or made: takes `fd` over, counts

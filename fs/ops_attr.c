@@ -30,7 +30,7 @@ static int any_attributes(fuse_req_t req, fuse_ino_t ino, struct stat *st, doubl
     err = target_enter(&target, req, ino, OPERATION_LOOK);
     if (err)
         return err;
-    *timeout = attributes_timeout(target.node);
+    *timeout = attributes_timeout(target.session, target.node);
     err = -backing_stat(target.fd, st);
     target_leave(&target);
     attributes_present(session, st);
@@ -77,7 +77,7 @@ static int node_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struc
 
     if (err)
         return err;
-    *timeout = attributes_timeout(target.node);
+    *timeout = attributes_timeout(target.session, target.node);
     if (statx(target.fd, "", AT_EMPTY_PATH | (flags & AT_STATX_SYNC_TYPE), (unsigned)mask, stx) < 0)
         err = errno;
     target_leave(&target);
@@ -186,7 +186,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid,
         err = -backing_stat(target.fd, &st);
     if (!err)
         node_note_mode(target.node, st.st_mode);
-    timeout = attributes_timeout(target.node);
+    timeout = attributes_timeout(target.session, target.node);
     target_leave(&target);
     if (err) {
         fuse_reply_err(req, err);

@@ -136,16 +136,23 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *
 
 /* Takes over `fd` of a file just made: its entry, and it is open. */
 static int creation_open(const struct target *dir, fuse_req_t req, int fd, const struct stat *st,
-                         struct fuse_entry_param *e, struct fuse_file_info *fi)
+                         uint32_t flags, struct fuse_entry_param *e, struct fuse_file_info *fi)
 {
-    int err = entry_make(dir->session, dir->node->volume, fd, st, NODE_FD_REAL, e);
+    struct session *session = dir->session;
+    int err = entry_make(session, dir->node->volume, fd, st, flags, e);
     struct node *node;
 
     if (err)
         return err;
-    node = node_get(dir->session->nodes, e->ino);
-    open_file(dir->session, req, node, fd, fi);
-    e->attr_timeout = attributes_timeout(node);
+    node = node_get(session->nodes, e->ino);
+    fd = node_acquire_fd(session->nodes, node);
+    if (fd < 0) {
+        entry_drop(session, e->ino);
+        return -fd;
+    }
+    open_file(session, req, node, fd, fi);
+    node_release_fd(node);
+    e->attr_timeout = attributes_timeout(session, node);
     return 0;
 }
 
@@ -160,51 +167,18 @@ static void reply_created(fuse_req_t req, int err, const struct fuse_entry_param
     }
 }
 
-/*
- * The name was there after all (the kernel believed it absent, or another
- * client of the same directory was faster): without O_EXCL it is opened.
- */
-static int create_existing(const struct target *dir, fuse_req_t req, const char *name,
-                           struct fuse_entry_param *e, struct fuse_file_info *fi)
-{
-    struct node *node;
-    int fd, err;
-
-    if (fi->flags & O_EXCL)
-        return EEXIST;
-    err = entry_lookup(dir->session, dir->node->volume, dir->fd, name, e);
-    if (err)
-        return err;
-    node = node_get(dir->session->nodes, e->ino);
-    fd = node_acquire_fd(dir->session->nodes, node);
-    if (fd < 0) {
-        entry_drop(dir->session, e->ino);
-        return -fd;
-    }
-    err = open_truncate(req, node, fd, fi);
-    if (!err)
-        err = -backing_stat(fd, &e->attr);
-    attributes_present(dir->session, &e->attr);
-    if (!err)
-        open_file(dir->session, req, node, fd, fi);
-    node_release_fd(node);
-    e->attr_timeout = attributes_timeout(node);
-    if (err)
-        entry_drop(dir->session, e->ino);
-    return err;
-}
-
 static int create_in(const struct target *dir, fuse_req_t req, const char *name, mode_t mode,
                      struct fuse_entry_param *e, struct fuse_file_info *fi)
 {
     bool keep = set_gid_begin(mode);
     struct stat st;
-    int fd = backing_create(dir->fd, name, mode, &st);
+    int fd = backing_create(dir->fd, name, mode, !dir->session->passthrough, &st);
 
     set_gid_end(keep);
-    if (fd == -EEXIST)
-        return create_existing(dir, req, name, e, fi);
-    return fd < 0 ? -fd : creation_open(dir, req, fd, &st, e, fi);
+    /* the kernel believed the name absent: it shall look again, and check who may open that */
+    if (fd == -EEXIST && !(fi->flags & O_EXCL))
+        return ESTALE;
+    return fd < 0 ? -fd : creation_open(dir, req, fd, &st, NODE_FD_REAL, e, fi);
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -221,19 +195,34 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
     reply_created(req, err, &e, fi);
 }
 
+/* A file without a name, as a descriptor that the node may keep (see struct data). */
+static int tmpfile_make(const struct target *dir, mode_t mode, int exclusive, uint32_t *flags,
+                        struct stat *st)
+{
+    bool keep = set_gid_begin(mode);
+    int path, fd = backing_tmpfile(dir->fd, exclusive, mode, st);
+
+    set_gid_end(keep);
+    *flags = NODE_FD_REAL;
+    if (fd < 0 || !dir->session->passthrough)
+        return fd;
+    *flags = 0;
+    path = backing_reopen(fd, O_PATH);
+    close(fd);
+    return path;
+}
+
 void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi)
 {
     struct fuse_entry_param e = {0};
     struct target dir;
     struct stat st;
-    bool keep;
+    uint32_t flags;
     int fd, err = creation_enter(&dir, req, parent);
 
     if (!err) {
-        keep = set_gid_begin(mode);
-        fd = backing_tmpfile(dir.fd, fi->flags & O_EXCL, mode, &st);
-        set_gid_end(keep);
-        err = fd < 0 ? -fd : creation_open(&dir, req, fd, &st, &e, fi);
+        fd = tmpfile_make(&dir, mode, fi->flags & O_EXCL, &flags, &st);
+        err = fd < 0 ? -fd : creation_open(&dir, req, fd, &st, flags, &e, fi);
         target_leave(&dir);
     }
     reply_created(req, err, &e, fi);

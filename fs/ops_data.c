@@ -16,17 +16,22 @@
 
 /* A file whose data is worked on, with the descriptor for it. 0 or errno. */
 static int data_enter(struct target *file, fuse_req_t req, fuse_ino_t ino, enum operation operation,
-                      int *data)
+                      struct data *data)
 {
     int err = target_enter(file, req, ino, operation);
 
     if (err)
         return err;
-    *data = node_data_fd(file->node, file->fd);
-    if (*data >= 0)
-        return 0;
+    err = data_open(file->session, file->node, file->fd, operation == OPERATION_CHANGE, data);
+    if (err)
+        target_leave(file);
+    return err;
+}
+
+static void data_leave(struct target *file, const struct data *data)
+{
+    data_close(data);
     target_leave(file);
-    return -*data;
 }
 
 static void reply_view(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset)
@@ -47,8 +52,9 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 {
     struct target file;
     char *buffer;
+    struct data data;
     ssize_t n = 0;
-    int data, err;
+    int err;
 
     (void)fi;
     if (view_is(ino)) {
@@ -58,9 +64,9 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
     buffer = thread_buffer(size);
     err = buffer ? data_enter(&file, req, ino, OPERATION_READ, &data) : ENOMEM;
     if (!err) {
-        n = pread(data, buffer, size, offset);
+        n = pread(data.fd, buffer, size, offset);
         err = n < 0 ? errno : 0;
-        target_leave(&file);
+        data_leave(&file, &data);
     }
     if (err)
         fuse_reply_err(req, err);
@@ -72,16 +78,17 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, of
               struct fuse_file_info *fi)
 {
     struct target file;
+    struct data data;
     ssize_t n = 0;
     bool keep;
-    int data, err = data_enter(&file, req, ino, OPERATION_CHANGE, &data);
+    int err = data_enter(&file, req, ino, OPERATION_CHANGE, &data);
 
     if (!err) {
         keep = data_change_begin(req, file.node, kills_set_id(fi));
-        n = pwrite(data, bytes, size, offset);
+        n = pwrite(data.fd, bytes, size, offset);
         err = n < 0 ? errno : 0;
         data_change_end(keep);
-        target_leave(&file);
+        data_leave(&file, &data);
     }
     if (err)
         fuse_reply_err(req, err);
@@ -92,13 +99,14 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, of
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
     struct target file;
-    int data, err = data_enter(&file, req, ino, OPERATION_READ, &data);
+    struct data data;
+    int err = data_enter(&file, req, ino, OPERATION_READ, &data);
 
     (void)fi;
     if (!err) {
         workers_expect_delay(file.session->workers);
-        err = (datasync ? fdatasync(data) : fsync(data)) < 0 ? errno : 0;
-        target_leave(&file);
+        err = (datasync ? fdatasync(data.fd) : fsync(data.fd)) < 0 ? errno : 0;
+        data_leave(&file, &data);
     }
     fuse_reply_err(req, err);
 }
@@ -131,16 +139,17 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
                   struct fuse_file_info *fi)
 {
     struct target file;
+    struct data data;
     bool keep;
-    int data, err = data_enter(&file, req, ino, OPERATION_CHANGE, &data);
+    int err = data_enter(&file, req, ino, OPERATION_CHANGE, &data);
 
     (void)fi;
     if (!err) {
         workers_expect_delay(file.session->workers);
         keep = data_change_begin(req, file.node, false);
-        err = fallocate(data, mode, offset, length) < 0 ? errno : 0;
+        err = fallocate(data.fd, mode, offset, length) < 0 ? errno : 0;
         data_change_end(keep);
-        target_leave(&file);
+        data_leave(&file, &data);
     }
     fuse_reply_err(req, err);
 }
@@ -148,15 +157,16 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, struct fuse_file_info *fi)
 {
     struct target file;
+    struct data data;
     off_t found = 0;
-    int data, err = data_enter(&file, req, ino, OPERATION_READ, &data);
+    int err = data_enter(&file, req, ino, OPERATION_READ, &data);
 
     (void)fi;
     if (!err) {
         /* the position of a shared descriptor: nobody else reads it */
-        found = lseek(data, offset, whence);
+        found = lseek(data.fd, offset, whence);
         err = found < 0 ? errno : 0;
-        target_leave(&file);
+        data_leave(&file, &data);
     }
     if (err)
         fuse_reply_err(req, err);
@@ -169,23 +179,25 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t in_offset, struct f
                         size_t length, int flags)
 {
     struct target from, to;
+    struct data from_data, to_data;
     ssize_t n = 0;
     bool keep;
-    int from_fd, to_fd, err = data_enter(&from, req, in, OPERATION_READ, &from_fd);
+    int err = data_enter(&from, req, in, OPERATION_READ, &from_data);
 
     (void)fi;
     (void)out_fi;
     if (!err) {
-        err = data_enter(&to, req, out, OPERATION_CHANGE, &to_fd);
+        err = data_enter(&to, req, out, OPERATION_CHANGE, &to_data);
         if (!err) {
             workers_expect_delay(from.session->workers);
             keep = data_change_begin(req, to.node, false);
-            n = copy_file_range(from_fd, &in_offset, to_fd, &out_offset, length, (unsigned)flags);
+            n = copy_file_range(from_data.fd, &in_offset, to_data.fd, &out_offset, length,
+                                (unsigned)flags);
             err = n < 0 ? errno : 0;
             data_change_end(keep);
-            target_leave(&to);
+            data_leave(&to, &to_data);
         }
-        target_leave(&from);
+        data_leave(&from, &from_data);
     }
     if (err)
         fuse_reply_err(req, err);

@@ -1,7 +1,8 @@
 /*
  * Listing directories. There is no opendir: a listing is found again by its
- * offset alone. The descriptor it stands on is parked in the node between calls, so that the
- * common case, one reader going on where he was, neither opens nor seeks.
+ * offset alone. The descriptor it stands on is parked in the node between calls, so that one reader
+ * going on where he was need not open it again. Where it stands says nothing: others may have
+ * moved it.
  */
 #include "fs/backing.h"
 #include "fs/ops.h"
@@ -71,30 +72,20 @@ static void list_entry(const struct target *dir, struct listing *listing,
     listing_add(listing, raw->name, &e, raw->next);
 }
 
-/* The directory's descriptor at `offset`: the parked one, or a new one. −errno. */
+/* The directory's descriptor, at `offset`: the parked one, wherever that stands, or a new one.
+ * −errno. */
 static int list_take(const struct target *dir, off_t offset)
 {
-    int fd = atomic_exchange(&dir->node->list_fd, -1);
-    off_t at = fd < 0 ? 0 : atomic_load(&dir->node->list_offset);
+    int r, fd = node_take_list(dir->session->nodes, dir->node);
 
     if (fd < 0)
         fd = backing_open_directory(dir->fd);
-    if (fd >= 0 && (at != offset || offset == 0) && lseek(fd, offset, SEEK_SET) < 0) {
-        int r = -errno;
-
+    if (fd >= 0 && lseek(fd, offset, SEEK_SET) < 0) {
+        r = -errno;
         close(fd);
         return r;
     }
     return fd;
-}
-
-static void list_park(const struct target *dir, int fd, off_t offset)
-{
-    int none = -1;
-
-    atomic_store(&dir->node->list_offset, offset);
-    if (!atomic_compare_exchange_strong(&dir->node->list_fd, &none, fd))
-        close(fd);
 }
 
 /* Fills one reply from `fd`. Answers the offset it got to, or −errno; *end at the directory's end.
@@ -123,8 +114,7 @@ static off_t list_fill(const struct target *dir, struct listing *listing, int fd
         offset = entry->next;
         at += entry->size;
     }
-    /* what was read and did not fit is read again: the position is set back */
-    return lseek(fd, offset, SEEK_SET) < 0 ? -errno : offset;
+    return offset; /* what was read and did not fit is read again */
 }
 
 static int node_list(fuse_req_t req, fuse_ino_t ino, struct listing *listing, off_t offset)
@@ -149,7 +139,7 @@ static int node_list(fuse_req_t req, fuse_ino_t ino, struct listing *listing, of
     if (reached < 0 || (end && listing->used == 0))
         close(fd);
     else
-        list_park(&dir, fd, reached);
+        node_park_list(dir.session->nodes, dir.node, fd);
     target_leave(&dir);
     return reached < 0 ? (int)-reached : 0;
 }

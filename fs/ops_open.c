@@ -75,10 +75,13 @@ void open_file(struct session *session, fuse_req_t req, struct node *node, int f
     fi->fh = 0;
     fi->noflush = 1;
     fi->parallel_direct_writes = 1;
-    if (open_join(node, id > 0))
+    if (open_join(node, id > 0)) {
         fi->backing_id = atomic_load(&node->backing_id);
-    else
+        if (open_writes(fi->flags))
+            atomic_fetch_add(&node->written, 1);
+    } else {
         fi->keep_cache = !session->passthrough; /* else what the page cache has may be older */
+    }
     if (open_writes(fi->flags))
         rules_check_writer(session, node);
 }

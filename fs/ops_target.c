@@ -61,12 +61,10 @@ bool data_change_begin(fuse_req_t req, const struct node *node, bool kill)
 {
     const struct fuse_ctx *ctx = fuse_req_ctx(req);
 
-    if (!atomic_load(&node->set_id))
+    /* also for what the file system behind reserves for root */
+    if (cred_assume(ctx->uid, ctx->gid, 0) < 0 || !atomic_load(&node->set_id) || kill ||
+        ctx->uid != 0)
         return false;
-    if (kill || ctx->uid != 0) {
-        cred_assume(ctx->uid, ctx->gid, 0);
-        return false;
-    }
     cred_raise_fsetid();
     return true;
 }
@@ -77,38 +75,42 @@ void data_change_end(bool kept)
         cred_lower_fsetid();
 }
 
-/*
- * A file on a read-only backing, or one being executed, cannot be opened for
- * writing; reading and fsync are served all the same.
- */
-static int data_open(int fd)
+/* In the same place: others that use the number meanwhile mean the same file. */
+static int data_keep(struct node *node, int fd, int real)
 {
-    int data = backing_reopen(fd, O_RDWR);
+    int r = dup3(real, fd, O_CLOEXEC) < 0 ? errno : 0;
 
-    if (data == -EROFS || data == -ETXTBSY || data == -EACCES || data == -EPERM)
-        data = backing_reopen(fd, O_RDONLY);
-    return data;
+    close(real);
+    if (r == 0)
+        node_set_fd_real(node);
+    return r;
 }
 
-int node_data_fd(struct node *node, int fd)
+int data_open(struct session *session, struct node *node, int fd, bool write, struct data *out)
 {
     int real;
 
-    if (node_fd_is_real(node))
-        return fd;
+    *out = (struct data){.fd = fd};
     if (!(node->flags & NODE_REGULAR))
-        return -EINVAL;
-    real = data_open(fd);
+        return EINVAL;
+    if (node_fd_is_real(node) && !(write && session->passthrough))
+        return 0;
+    real = backing_reopen(fd, write || !session->passthrough ? O_RDWR : O_RDONLY);
+    if (real >= 0 && !(write && session->passthrough))
+        return data_keep(node, fd, real);
+    /* a file on a read-only backing, or one being executed, is read and synced all the same */
+    if (real < 0 && !write)
+        real = backing_reopen(fd, O_RDONLY);
     if (real < 0)
-        return real;
-    /* in the same place: others that use the number meanwhile mean the same file */
-    if (dup3(real, fd, O_CLOEXEC) < 0) {
-        close(real);
-        return -errno;
-    }
-    close(real);
-    node_set_fd_real(node);
-    return fd;
+        return -real;
+    *out = (struct data){.fd = real, .own = true};
+    return 0;
+}
+
+void data_close(const struct data *data)
+{
+    if (data->own)
+        close(data->fd);
 }
 
 void attributes_present(struct session *session, struct stat *st)
@@ -116,9 +118,32 @@ void attributes_present(struct session *session, struct stat *st)
     st->st_ino = inode_number_map(session->numbers, st->st_dev, st->st_ino);
 }
 
-double attributes_timeout(const struct node *node)
+bool node_may_be_written(struct node *node, int fd)
 {
-    return atomic_load(&node->writers) > 0 ? 0 : TIMEOUT_FOREVER;
+    uint32_t written = atomic_load(&node->written);
+
+    if (atomic_load(&node->writers) > 0)
+        return true;
+    if (written == 0)
+        return false;
+    /* an open in between counts itself, and the question is left for the next time */
+    return backing_has_writer(fd) || !atomic_compare_exchange_strong(&node->written, &written, 0);
+}
+
+double attributes_timeout(struct session *session, struct node *node)
+{
+    bool may;
+    int fd;
+
+    if (atomic_load(&node->writers) > 0)
+        return 0;
+    if (atomic_load(&node->written) == 0)
+        return TIMEOUT_FOREVER;
+    fd = node_acquire_fd(session->nodes, node);
+    may = fd < 0 || node_may_be_written(node, fd);
+    if (fd >= 0)
+        node_release_fd(node);
+    return may ? 0 : TIMEOUT_FOREVER;
 }
 
 void node_note_mode(struct node *node, mode_t mode)
@@ -151,7 +176,7 @@ int entry_make(struct session *session, struct volume_ref volume, int fd, const 
     node = node_get(session->nodes, id);
     node_note_mode(node, st->st_mode);
     *out = (struct fuse_entry_param){.ino = id, .attr = *st, .entry_timeout = TIMEOUT_FOREVER};
-    out->attr_timeout = attributes_timeout(node);
+    out->attr_timeout = attributes_timeout(session, node);
     attributes_present(session, &out->attr);
     return 0;
 }

@@ -145,7 +145,9 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
     }
     err = buffer ? target_enter(&target, req, ino, OPERATION_READ) : ENOMEM;
     if (!err) {
-        if (is_told(&target, name)) {
+        if (xattr_decide(req, name)) {
+            err = ENODATA; /* as the kernel answers who may not see it */
+        } else if (is_told(&target, name)) {
             err = vxattr_get(session, target.node->volume, name, &told, &length);
         } else {
             n = backing_getxattr(target.fd, node_fd_is_real(target.node), name, buffer, size);

@@ -1,8 +1,9 @@
 /*
  * A read-only flag is asked of the table with every request, and the kernel caches nothing of it.
- * But reads and writes of files that are open by passthrough make no requests. An open for writing
- * counts itself first and asks the table then (open_file); here the table is set and the writers
- * are counted then: one of the two sees the other.
+ * But reads and writes of files that are open by passthrough make no requests, nor do stores
+ * through mappings, which outlive the close. An open for writing counts itself first and asks the
+ * table then (open_file); here the table is set and the writers are counted then: one of the two
+ * sees the other.
  */
 #include "fs/rules.h"
 
@@ -18,13 +19,15 @@ static int seal_node(struct session *session, struct node *node)
 {
     int real, r, fd;
 
-    if (!(atomic_load(&node->opened) & NODE_OPENED_PASSTHROUGH))
+    if (atomic_load(&node->written) == 0)
         return 0; /* writes come to us */
     fd = node_acquire_fd(session->nodes, node);
     if (fd < 0)
         return fd;
-    real = backing_reopen(fd, O_RDONLY);
+    real = node_may_be_written(node, fd) ? backing_reopen(fd, O_RDONLY) : -ENOENT;
     node_release_fd(node);
+    if (real == -ENOENT)
+        return 0; /* closed, and not mapped */
     if (real < 0)
         return real;
     r = volumes_seal(session->volumes, node->volume, real);

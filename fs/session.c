@@ -351,14 +351,14 @@ int session_start(struct session **out, struct volumes *volumes,
     r = backing_init();
     r = r < 0 ? error_set_errno(e, r, "cannot open /proc/self/fd; is /proc mounted?")
               : session_make_tables(session, e);
+    events = root_events(session);
+    volumes_set_events(volumes, &events); /* before anybody can change anything */
     if (r == 0)
         r = session_mount(session, config, e);
     if (r != 0) {
         session_stop(session);
         return r;
     }
-    events = root_events(session);
-    volumes_set_events(volumes, &events);
     *out = session;
     return 0;
 }
@@ -395,8 +395,8 @@ struct session *session_stop(struct session *session)
 
     if (!session)
         return NULL;
-    volumes_set_events(session->volumes, &none);
     session->workers = workers_stop(session->workers);
+    volumes_set_events(session->volumes, &none);
     session->mount = mount_free(session->mount);
     session->nodes = node_table_free(session->nodes);
     session->numbers = inode_numbers_free(session->numbers);

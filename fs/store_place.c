@@ -14,118 +14,20 @@
 #include "fs/store_place.h"
 
 #include "catalog/cleanup.h"
-#include "fs/mountinfo.h"
+#include "fs/place.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#define TREE_TYPE "fuse.volumefs"
-
-/* A directory, seen from its mount. */
-struct place {
-    char path[PATH_MAX];  /* canonical */
-    char inner[PATH_MAX]; /* from the root of its file system */
-    dev_t device;         /* of that file system */
-    bool is_tree;         /* a tree of volumes */
-};
-
-static bool path_is_within(const char *path, const char *directory)
-{
-    size_t length = strlen(directory);
-
-    if (length == 1)
-        return true; /* "/" */
-    return strncmp(path, directory, length) == 0 && (!path[length] || path[length] == '/');
-}
-
-static int fd_path(int fd, char out[PATH_MAX])
-{
-    char link[64];
-    ssize_t n;
-
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    n = readlink(link, out, PATH_MAX);
-    if (n < 0)
-        return -errno;
-    if (n == PATH_MAX)
-        return -ENAMETOOLONG;
-    out[n] = 0;
-    return 0;
-}
-
-/* The id of the mount that `fd` is on; from fdinfo, which asks the file system nothing. */
-static int fd_mount_id(int fd, int *out)
-{
-    _cleanup_(fclose_p) FILE *file = NULL;
-    _cleanup_(free_p) char *line = NULL;
-    size_t size = 0;
-    char path[64];
-
-    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-    file = fopen(path, "re");
-    if (!file)
-        return -errno;
-    while (getline(&line, &size, file) > 0) {
-        if (strncmp(line, "mnt_id:", 7) != 0)
-            continue;
-        *out = (int)strtol(line + 7, NULL, 10);
-        return 0;
-    }
-    return -ENODATA;
-}
-
-static int place_from_mount(struct place *place, const struct mountinfo *mount)
-{
-    const char *rest = place->path;
-    int n;
-
-    if (strcmp(mount->mount_point, "/") != 0)
-        rest += strlen(mount->mount_point);
-    if (strcmp(rest, "/") == 0)
-        rest = "";
-    n = snprintf(place->inner, sizeof(place->inner), "%s%s",
-                 strcmp(mount->root, "/") == 0 && *rest ? "" : mount->root, rest);
-    place->device = mount->device;
-    place->is_tree = strcmp(mount->type, TREE_TYPE) == 0;
-    return n < (int)sizeof(place->inner) ? 0 : -ENAMETOOLONG;
-}
-
-static int place_find(int fd, struct place *out)
-{
-    _cleanup_(fclose_p) FILE *file = NULL;
-    _cleanup_(free_p) char *line = NULL;
-    struct mountinfo mount;
-    size_t size = 0;
-    int id = 0;
-    int r;
-
-    r = fd_path(fd, out->path);
-    if (r == 0)
-        r = fd_mount_id(fd, &id);
-    if (r)
-        return r;
-    file = fopen("/proc/self/mountinfo", "re");
-    if (!file)
-        return -errno;
-    while (getline(&line, &size, file) > 0) {
-        if (strtol(line, NULL, 10) != id || !mountinfo_parse_line(line, &mount))
-            continue;
-        if (!path_is_within(out->path, mount.mount_point))
-            break;
-        return place_from_mount(out, &mount);
-    }
-    return -ENODATA;
-}
-
 static bool place_is_within(const struct place *place, const struct place *directory)
 {
-    return path_is_within(place->path, directory->path) ||
-           (place->device == directory->device && path_is_within(place->inner, directory->inner));
+    return place_path_is_within(place->path, directory->path) ||
+           (place->device == directory->device &&
+            place_path_is_within(place->inner, directory->inner));
 }
 
 /* Device and inode as the kernel has them cached. */
@@ -245,7 +147,7 @@ static int check_against(int fd, const struct place *store, const char *mountpoi
         return 0; /* not even its parent; mounting there will fail with its own text */
     if (tree_fd < 0)
         return error_set_errno(e, tree_fd, "mount point %s", mountpoint);
-    r = place_find(tree_fd, &tree);
+    r = place_of_fd(tree_fd, &tree);
     if (r)
         return error_set_errno(e, r, "cannot tell where mount point %s lies", mountpoint);
     if (!around)
@@ -259,7 +161,7 @@ static int place_check(int fd, const char *path, const char *mountpoint, bool ar
                        struct error *e)
 {
     struct place store;
-    int r = place_find(fd, &store);
+    int r = place_of_fd(fd, &store);
 
     if (r)
         return error_set_errno(e, r, "cannot tell where store %s lies", path);

@@ -91,15 +91,20 @@ static int list_append(int dir_fd, const struct file_handle *handle)
     _cleanup_(close_p) int fd =
         openat(dir_fd, LIST_NAME, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     char line[LINE_SIZE];
-    ssize_t length;
+    ssize_t length, n;
+    struct stat before;
 
+    if (fd < 0 || fstat(fd, &before) < 0)
+        return -errno;
     line_format(handle, line);
     length = (ssize_t)strlen(line);
-    if (fd < 0)
+    n = write(fd, line, (size_t)length);
+    if (n == length && fsync(fd) == 0 && fsync(dir_fd) == 0)
+        return 0;
+    n = n < 0 || n == length ? -errno : -ENOSPC;
+    if (ftruncate(fd, before.st_size) < 0) /* half a line would hide the next */
         return -errno;
-    if (write(fd, line, (size_t)length) != length)
-        return errno ? -errno : -ENOSPC;
-    return fsync(fd) < 0 || fsync(dir_fd) < 0 ? -errno : 0;
+    return (int)n;
 }
 
 /* ---- setting and taking off ------------------------------------------------ */

@@ -128,11 +128,12 @@ int volumes_prune(struct volumes *volumes, const struct prune_request *request,
  * Records references of the container `key` (a name, or an id; made with runtime "volctl" if
  * unknown). Volumes named are created at need, sources NULL get an anonymous one. On failure
  * nothing is recorded and volumes made on the way are removed again. A bind of a path in
- * the tree is a reference to that volume. ERROR_DENIED: a volume is private to another
- * container, which still refers to it; the text names it. Labels z and Z take effect.
+ * the tree, by whatever name, is a reference to that volume. `out` gets the container.
+ * ERROR_DENIED: a volume is private to another container, which still refers to it; the text names
+ * it. Labels z and Z take effect.
  */
 int volumes_attach(struct volumes *volumes, const char *key, const struct mount_spec *specs,
-                   size_t count, struct error *e);
+                   size_t count, struct container *out, struct error *e);
 /* destination NULL: all; and then the container itself, if "volctl" made it by attach. */
 int volumes_detach(struct volumes *volumes, const char *key, const char *destination,
                    struct error *e);

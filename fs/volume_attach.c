@@ -2,24 +2,30 @@
  * References of containers to volumes: recording them, with whatever volumes
  * they need, and taking them back.
  *
- * The stripes of every volume named and of the container's name are held from
+ * The stripes of every volume named and of the container are held from
  * the look at the volumes to the commit, so that none is removed in between and
  * one name never makes two containers. The attachments are one transaction; the
  * labels z and Z follow, and are put back with it if they fail.
  */
 #include "catalog/cleanup.h"
+#include "fs/place.h"
 #include "fs/volume_host.h"
 #include "fs/volume_private.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* One mount that is being attached. */
 struct item {
     const struct mount_spec *spec;
     char name[NAME_MAX_LENGTH + 1]; /* of the volume; "" for a host path */
-    const char *subpath;            /* borrowed from the spec, or NULL */
+    const char *subpath;            /* borrowed from the spec or own_subpath, or NULL */
+    char *own_subpath;
     bool unnamed;
     bool bind;    /* given as a path of the tree */
     bool created; /* on the way */
@@ -38,31 +44,81 @@ struct attaching {
 
 static void attaching_deinit(struct attaching *attaching)
 {
-    for (size_t i = 0; i < attaching->count; i++)
+    for (size_t i = 0; i < attaching->count; i++) {
         volume_deinit(&attaching->items[i].volume);
+        free(attaching->items[i].own_subpath);
+    }
     free(attaching->items);
 }
 
 /* ---- what is asked for ------------------------------------------------- */
 
-/* "/mnt/volumes/NAME/sub": a path in the tree is its volume. False: not in the tree. */
-static bool item_from_tree_path(const struct volumes *volumes, struct item *item)
+/* "NAME/sub", as seen from the root of the tree. */
+static int item_set_tree_path(struct item *item, const char *inner, struct error *e)
 {
-    const char *rest = item->spec->source;
-    size_t length = strlen(volumes->mountpoint);
-    size_t name_length;
+    size_t length = strcspn(inner, "/");
 
-    if (strncmp(rest, volumes->mountpoint, length) != 0 || rest[length] != '/')
-        return false;
-    rest += length + 1;
-    name_length = strcspn(rest, "/");
-    if (name_length == 0 || name_length > NAME_MAX_LENGTH)
-        return false;
-    memcpy(item->name, rest, name_length);
-    item->name[name_length] = 0;
-    item->subpath = rest[name_length] && rest[name_length + 1] ? rest + name_length + 1 : NULL;
+    if (length == 0)
+        return error_set(e, ERROR_SPEC_INVALID,
+                         "%s is the whole tree of volumes; name a volume in it",
+                         item->spec->source);
+    if (inner[0] == '.' || length > NAME_MAX_LENGTH)
+        return error_set(e, ERROR_SPEC_INVALID, "%s is no path of a volume; name a volume",
+                         item->spec->source);
+    memcpy(item->name, inner, length);
+    item->name[length] = 0;
+    if (inner[length] && inner[length + 1]) {
+        item->own_subpath = strdup(inner + length + 1);
+        if (!item->own_subpath)
+            return -ENOMEM;
+        item->subpath = item->own_subpath;
+    }
     item->bind = true;
-    return true;
+    return name_check_volume(item->name, e);
+}
+
+/*
+ * A bind of a path in the tree is a reference to that volume, whatever links and bind mounts lead
+ * there. 1: it was one; 0: it is not in the tree; else a code.
+ */
+static int item_from_tree_path(const struct volumes *volumes, struct item *item, struct error *e)
+{
+    _cleanup_(close_p) int fd = open(item->spec->source, O_PATH | O_CLOEXEC);
+    size_t length = strlen(volumes->mountpoint);
+    struct place place;
+    int r;
+
+    if (fd >= 0) {
+        if (place_of_fd(fd, &place) < 0 || !place.is_tree ||
+            place.device != atomic_load(&volumes->tree_device))
+            return 0;
+        r = item_set_tree_path(item, place.inner + 1, e);
+        return r ? r : 1;
+    }
+    /* a volume that is yet to be made */
+    if (!place_path_is_within(item->spec->source, volumes->mountpoint) ||
+        !item->spec->source[length])
+        return 0;
+    r = item_set_tree_path(item, item->spec->source + length + 1, e);
+    if (r == 0 && item->subpath)
+        return error_set(e, ERROR_SPEC_INVALID,
+                         "invalid mount config for type \"bind\": bind source path does not exist: "
+                         "%s; make it with: mkdir -p %s",
+                         item->spec->source, item->spec->source);
+    return r ? r : 1;
+}
+
+static int item_prepare_bind(const struct volumes *volumes, struct item *item, struct error *e)
+{
+    const struct mount_spec *spec = item->spec;
+    int r;
+
+    if (!spec->source)
+        return -EINVAL;
+    r = item_from_tree_path(volumes, item, e);
+    if (r == 0)
+        return volume_check_host_path(spec->source, spec->create_source, e);
+    return r == 1 ? 0 : r;
 }
 
 static int item_prepare(const struct volumes *volumes, struct item *item, struct error *e)
@@ -80,9 +136,7 @@ static int item_prepare(const struct volumes *volumes, struct item *item, struct
         snprintf(item->name, sizeof(item->name), "%s", spec->source);
         return 0;
     case MOUNT_BIND:
-        if (!spec->source || item_from_tree_path(volumes, item))
-            return spec->source ? name_check_volume(item->name, e) : -EINVAL;
-        return volume_check_host_path(spec->source, spec->create_source, e);
+        return item_prepare_bind(volumes, item, e);
     case MOUNT_TMPFS:
         break;
     }
@@ -115,9 +169,9 @@ static int attaching_prepare(struct attaching *attaching, const struct mount_spe
     return r;
 }
 
-static uint64_t attaching_stripes(const struct attaching *attaching, const char *key)
+static uint64_t attaching_stripes(const struct attaching *attaching)
 {
-    uint64_t mask = stripe_of(key);
+    uint64_t mask = 0;
 
     for (size_t i = 0; i < attaching->count; i++)
         if (attaching->items[i].name[0])
@@ -135,18 +189,28 @@ static bool container_is_meant(const struct container *container, const char *ke
            strlen(key) >= ID_PREFIX_SURE;
 }
 
+/* An existing one that the key means. ERROR_NOT_FOUND. */
+static int container_find(struct volumes *volumes, const char *key, struct container *out,
+                          struct error *e)
+{
+    int r = catalog_container_get(volumes->catalog, key, out, e);
+
+    if (r == 0 && !container_is_meant(out, key))
+        r = ERROR_NOT_FOUND;
+    if (r == ERROR_LIMIT && strlen(key) < ID_PREFIX_SURE)
+        r = ERROR_NOT_FOUND;
+    return r == ERROR_NOT_FOUND ? error_set(e, r, "No such container: %s", key) : r;
+}
+
 /* Finds it, or describes a new one: a full id stays the id, all else is a name. */
 static int container_resolve(struct volumes *volumes, const char *key, struct container *out,
                              struct error *e)
 {
     int r = name_check_container(key, e);
 
-    if (r)
-        return r;
-    r = catalog_container_get(volumes->catalog, key, out, e);
-    if (r == 0 && container_is_meant(out, key))
-        return 0;
-    if (r && r != ERROR_NOT_FOUND && !(r == ERROR_LIMIT && strlen(key) < ID_PREFIX_SURE))
+    if (r == 0)
+        r = container_find(volumes, key, out, e);
+    if (r != ERROR_NOT_FOUND)
         return r;
     *out = (struct container){.state = CONTAINER_CREATED, .created_at = time_now()};
     snprintf(out->runtime, sizeof(out->runtime), "volctl");
@@ -156,6 +220,36 @@ static int container_resolve(struct volumes *volumes, const char *key, struct co
     }
     snprintf(out->name, sizeof(out->name), "%s", key);
     return name_make_random(out->id, CONTAINER_ID_MAX);
+}
+
+typedef int (*container_resolver)(struct volumes *volumes, const char *key, struct container *out,
+                                  struct error *e);
+
+/*
+ * Resolves a container and takes its stripe, that of its name (which it has for life) or, without
+ * one, of its id, whichever key it goes by: two who change it wait for each other. And those of
+ * `mask`. On failure nothing is held.
+ */
+static int container_lock(struct volumes *volumes, const char *key, container_resolver resolve,
+                          uint64_t *mask, struct container *out, struct error *e)
+{
+    uint64_t wanted, others = *mask;
+    int r;
+
+    for (;;) {
+        r = resolve(volumes, key, out, e);
+        if (r)
+            return r;
+        wanted = others | stripe_of(out->name[0] ? out->name : out->id);
+        stripes_lock(volumes, wanted);
+        r = resolve(volumes, key, out, e); /* it may have come or gone meanwhile */
+        *mask = others | stripe_of(out->name[0] ? out->name : out->id);
+        if (r == 0 && *mask == wanted)
+            return 0;
+        stripes_unlock(volumes, wanted);
+        if (r)
+            return r;
+    }
 }
 
 /* ---- labels -------------------------------------------------------------- */
@@ -270,6 +364,30 @@ static int item_find_or_make(struct attaching *attaching, struct item *item, str
                                &item->ref, &item->created, e);
 }
 
+/* A part of a volume must be there; it is looked for below the volume's root and nowhere else. */
+static int item_check_subpath(const struct attaching *attaching, const struct item *item,
+                              struct error *e)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    _cleanup_(close_p) int data = -1;
+    _cleanup_(close_p) int fd = -1;
+
+    if (!item->subpath)
+        return 0;
+    data = store_open_data(attaching->volumes->store, item->volume.id);
+    if (data < 0)
+        return error_set_errno(e, data, "volume \"%s\"", item->name);
+    fd = (int)syscall(SYS_openat2, data, item->subpath, &how, sizeof(how));
+    if (fd >= 0)
+        return 0;
+    return error_set(e, ERROR_SPEC_INVALID,
+                     "invalid mount config for type \"volume\": subpath %s of volume \"%s\": %s; "
+                     "make it with: mkdir -p %s/%s/%s",
+                     item->subpath, item->name, strerror(errno), attaching->volumes->mountpoint,
+                     item->name, item->subpath);
+}
+
 static void attachment_describe(const struct item *item, struct attachment *out)
 {
     const struct mount_spec *spec = item->spec;
@@ -316,6 +434,8 @@ static int attaching_run(struct attaching *attaching, struct error *e)
         if (!item->name[0])
             continue;
         r = item_find_or_make(attaching, item, e);
+        if (r == 0)
+            r = item_check_subpath(attaching, item, e);
         if (r == 0)
             r = item_check_owner(attaching, item, e);
     }
@@ -366,6 +486,15 @@ static void attaching_undo(struct attaching *attaching)
                                     NULL);
 }
 
+/* What was made on the way may have been looked up before it was taken away again. */
+static void attaching_tell_undone(const struct attaching *attaching)
+{
+    for (size_t i = 0; i < attaching->count; i++)
+        if (attaching->items[i].created)
+            volumes_tell_removed(attaching->volumes, attaching->items[i].name,
+                                 attaching->items[i].ref);
+}
+
 /* Events, and the time of use, which is worth no refusal. */
 static void attaching_tell(const struct attaching *attaching)
 {
@@ -386,7 +515,7 @@ static void attaching_tell(const struct attaching *attaching)
 }
 
 int volumes_attach(struct volumes *volumes, const char *key, const struct mount_spec *specs,
-                   size_t count, struct error *e)
+                   size_t count, struct container *out, struct error *e)
 {
     _cleanup_(attaching_deinit) struct attaching attaching = {.volumes = volumes};
     uint64_t mask;
@@ -395,17 +524,19 @@ int volumes_attach(struct volumes *volumes, const char *key, const struct mount_
     r = attaching_prepare(&attaching, specs, count, e);
     if (r)
         return r;
-    mask = attaching_stripes(&attaching, key);
-    stripes_lock(volumes, mask);
-    r = container_resolve(volumes, key, &attaching.container, e);
-    if (r == 0) {
-        r = attaching_run(&attaching, e);
-        if (r)
-            attaching_undo(&attaching);
-    }
+    mask = attaching_stripes(&attaching);
+    r = container_lock(volumes, key, container_resolve, &mask, &attaching.container, e);
+    if (r)
+        return r;
+    r = attaching_run(&attaching, e);
+    if (r)
+        attaching_undo(&attaching);
     stripes_unlock(volumes, mask);
-    if (r == 0)
+    if (r)
+        attaching_tell_undone(&attaching);
+    else
         attaching_tell(&attaching);
+    *out = attaching.container;
     return r;
 }
 
@@ -437,33 +568,33 @@ static int touched_add(void *context, const struct attachment *attachment,
     return 0;
 }
 
-static int detach_locked(struct volumes *volumes, const char *key, const char *destination,
-                         struct touched *touched, struct error *e)
+static int detach_locked(struct volumes *volumes, const struct container *container,
+                         const char *destination, struct touched *touched, struct error *e)
 {
-    struct container container;
     int r;
 
-    r = catalog_container_get(volumes->catalog, key, &container, e);
+    r = catalog_attachment_each_of_container(volumes->catalog, container->id, touched_add, touched);
     if (r)
         return r;
-    r = catalog_attachment_each_of_container(volumes->catalog, container.id, touched_add, touched);
-    if (r)
-        return r;
-    r = catalog_detach(volumes->catalog, container.id, destination, e);
+    r = catalog_detach(volumes->catalog, container->id, destination, e);
     if (destination || (r && r != ERROR_NOT_FOUND))
         return r;
-    return container_drop_if_ours(volumes, &container, e);
+    return container_drop_if_ours(volumes, container, e);
 }
 
 int volumes_detach(struct volumes *volumes, const char *key, const char *destination,
                    struct error *e)
 {
     struct touched touched = {.table = volumes->table, .destination = destination};
+    struct container container;
+    uint64_t mask = 0;
     int r;
 
-    stripes_lock(volumes, stripe_of(key));
-    r = detach_locked(volumes, key, destination, &touched, e);
-    stripes_unlock(volumes, stripe_of(key));
+    r = container_lock(volumes, key, container_find, &mask, &container, e);
+    if (r)
+        return r;
+    r = detach_locked(volumes, &container, destination, &touched, e);
+    stripes_unlock(volumes, mask);
     for (size_t i = 0; r == 0 && i < touched.count; i++)
         volumes_tell_rules(volumes, touched.items[i].name, touched.items[i].ref);
     free(touched.items);

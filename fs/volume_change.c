@@ -19,11 +19,35 @@ static int volume_load(struct volumes *volumes, const char *name, struct volume_
     return catalog_volume_get_by_id(volumes->catalog, entry->id, out, e);
 }
 
+enum { SUBJECT_SIZE = NAME_MAX_LENGTH + 32 };
+
+/* Apart from the volume's own name, under which its data is reported. */
+static void record_subject(const struct volume *volume, char out[SUBJECT_SIZE])
+{
+    snprintf(out, SUBJECT_SIZE, "the record of %s", volume->id);
+}
+
 /* The catalog could not be put back: it says what the record does not. */
 static void report_record_behind(struct volumes *volumes, const struct volume *volume)
 {
-    volumes_problem_set(volumes, volume->name, "its volume.json is older than the catalog",
+    char subject[SUBJECT_SIZE];
+    char text[SUBJECT_SIZE + 64];
+
+    record_subject(volume, subject);
+    snprintf(text, sizeof(text), "volume.json of \"%s\" is older than the catalog", volume->name);
+    volumes_problem_set(volumes, subject, text,
                         "free space in the store, then change the volume once more");
+}
+
+static int record_write(struct volumes *volumes, const struct volume *volume, struct error *e)
+{
+    char subject[SUBJECT_SIZE];
+    int r = store_write_record(volumes->store, volume, e);
+
+    record_subject(volume, subject);
+    if (r == 0)
+        volumes_problem_clear(volumes, subject);
+    return r;
 }
 
 /* ---- rename ------------------------------------------------------------- */
@@ -38,7 +62,7 @@ static int rename_commit(struct volumes *volumes, struct volume *volume, const c
         return r;
     memcpy(from, volume->name, sizeof(from));
     snprintf(volume->name, sizeof(volume->name), "%s", to);
-    r = store_write_record(volumes->store, volume, e);
+    r = record_write(volumes, volume, e);
     if (r == 0)
         return 0;
     if (catalog_volume_rename(volumes->catalog, volume->id, from, NULL) == 0)
@@ -106,7 +130,7 @@ static int readonly_commit(struct volumes *volumes, struct volume *volume, bool 
     if (r)
         return r;
     volume->readonly = readonly;
-    r = store_write_record(volumes->store, volume, e);
+    r = record_write(volumes, volume, e);
     if (r == 0)
         return 0;
     if (catalog_volume_set_readonly(volumes->catalog, volume->id, !readonly, NULL) == 0)

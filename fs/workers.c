@@ -36,7 +36,8 @@
 #include <unistd.h>
 
 enum {
-    WORKERS_MAX = 64,
+    WORKERS_MAX = 256, /* most may wait for a disk at once */
+    RETRY_US = 1000,
     READERS_MIN = 2,
     READERS_MAX = 8,
     WAKE_SIGNAL = SIGUSR1,
@@ -187,27 +188,50 @@ static void workers_end(struct workers *workers)
     pthread_mutex_unlock(&workers->lock);
 }
 
+/* The last thread that leaves says so: whoever waits for the end sees it. */
+static void worker_leave(struct workers *workers)
+{
+    uint64_t one = 1;
+
+    if (atomic_fetch_sub(&workers->running, 1) != 1)
+        return;
+    workers_end(workers);
+    if (write(workers->end_fd, &one, sizeof(one)) < 0)
+        abort(); /* an eventfd takes a 1 */
+}
+
+/* Short of memory a request waits a little; only its end ends the connection. */
+static bool is_passing(int n)
+{
+    return n == -ENOMEM || n == -EINTR || n == -EAGAIN || n == -ENOENT;
+}
+
 static void *worker_main(void *context)
 {
     struct workers *workers = context;
     struct fuse_buf buffer = {0};
-    uint64_t one = 1;
     int n = cred_init_thread();
 
-    while (n >= 0 && !fuse_session_exited(workers->fuse) && worker_join_readers(workers)) {
+    if (n < 0) { /* this thread serves nobody; the others go on */
+        worker_leave(workers);
+        return NULL;
+    }
+    while (!fuse_session_exited(workers->fuse) && worker_join_readers(workers)) {
         n = worker_receive(workers, &buffer);
         if (atomic_fetch_sub(&workers->waiting, 1) == 1 && atomic_load(&workers->monitor_sleeps))
             monitor_rouse(workers);
-        if (n <= 0)
+        if (n > 0) {
+            fuse_session_process_buf(workers->fuse, &buffer);
+            atomic_fetch_add_explicit(&workers->served, 1, memory_order_relaxed);
+        } else if (is_passing(n)) {
+            usleep(RETRY_US);
+        } else {
             break;
-        fuse_session_process_buf(workers->fuse, &buffer);
-        atomic_fetch_add_explicit(&workers->served, 1, memory_order_relaxed);
+        }
     }
     free(buffer.mem);
     workers_end(workers); /* the connection has ended: for the parked, too */
-    if (atomic_fetch_sub(&workers->running, 1) == 1 &&
-        write(workers->end_fd, &one, sizeof(one)) < 0)
-        abort(); /* an eventfd takes a 1 */
+    worker_leave(workers);
     return NULL;
 }
 

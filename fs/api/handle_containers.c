@@ -46,24 +46,19 @@ static int visit_mount(void *context, const struct attachment *attachment,
 }
 
 /* All the container's mounts, as an engine's inspect shows them. */
-static int respond_container(struct volumes *volumes, const char *key, struct response *response,
-                             struct error *e)
+static int respond_container(struct volumes *volumes, const struct container *container,
+                             struct response *response, struct error *e)
 {
-    struct mounts mounts = {.mountpoint = volumes_mountpoint(volumes)};
-    struct container container;
-    int r = catalog_container_get(volumes_catalog(volumes), key, &container, e);
+    struct mounts mounts = {.mountpoint = volumes_mountpoint(volumes), .array = codec_array()};
+    int r = catalog_attachment_each_of_container(volumes_catalog(volumes), container->id,
+                                                 visit_mount, &mounts);
 
-    if (r != 0)
-        return r;
-    mounts.array = codec_array();
-    r = catalog_attachment_each_of_container(volumes_catalog(volumes), container.id, visit_mount,
-                                             &mounts);
     if (r != 0) {
         codec_drop(mounts.array);
-        return error_set(e, r, "the mounts of container %s cannot be read", container.name);
+        return error_set(e, r, "the mounts of container %s cannot be read", container->name);
     }
     response->status = 201;
-    response->body = codec_text(codec_container(&container, mounts.array));
+    response->body = codec_text(codec_container(container, mounts.array));
     return response->body ? 0 : -ENOMEM;
 }
 
@@ -73,13 +68,14 @@ int handle_container_attach(const struct request *request, struct response *resp
     _cleanup_(attach_body_deinit) struct attach_body body = {0};
     struct volumes *volumes = volumes_of(request);
     const char *key = request->arguments[0];
+    struct container container;
     int r = name_check_container(key, e);
 
     if (r == 0)
         r = codec_read_attach(request->body, request->body_length, &body, e);
     if (r == 0)
-        r = volumes_attach(volumes, key, body.specs, body.count, e);
-    return r ? r : respond_container(volumes, key, response, e);
+        r = volumes_attach(volumes, key, body.specs, body.count, &container, e);
+    return r ? r : respond_container(volumes, &container, response, e);
 }
 
 /* ---- detach --------------------------------------------------------------- */

@@ -122,11 +122,13 @@ int volumes_prune(struct volumes *volumes, const struct prune_request *request,
 }
 
 int volumes_attach(struct volumes *volumes, const char *key, const struct mount_spec *specs,
-                   size_t count, struct error *e)
+                   size_t count, struct container *out, struct error *e)
 {
+    int r = begin(e, "attach %s %zu %s:%s", key, count, specs[0].source ? specs[0].source : "",
+                  specs[0].destination);
+
     (void)volumes;
-    return begin(e, "attach %s %zu %s:%s", key, count, specs[0].source ? specs[0].source : "",
-                 specs[0].destination);
+    return r ? r : catalog_container_get(NULL, key, out, e);
 }
 
 int volumes_detach(struct volumes *volumes, const char *key, const char *destination,

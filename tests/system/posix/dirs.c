@@ -2,6 +2,8 @@
 #include "tests/system/posix/check.h"
 #include "tests/system/posix/sandbox.h"
 
+#include <sys/syscall.h>
+
 #include <limits.h>
 
 static void test_make_and_remove(void **state)
@@ -209,6 +211,53 @@ static void test_list_while_it_changes(void **state)
     OK(closedir(dir));
 }
 
+/* Lists the directory again and again in pieces of odd sizes; each name must come once. */
+static void list_beside_others(void *context)
+{
+    enum { COUNT = 3000, ROUNDS = 12 };
+    static unsigned char seen[COUNT];
+    char buffer[8192] __attribute__((aligned(8)));
+    unsigned seed = (unsigned)getpid();
+    bool changes = context != NULL;
+
+    for (int round = 0; round < ROUNDS; round++) {
+        int fd = (int)OK(open(".", O_RDONLY | O_DIRECTORY));
+        long n;
+
+        memset(seen, 0, sizeof(seen));
+        if (changes) { /* what the kernel has kept of the listing is dropped */
+            OK(close((int)OK(open("x", O_WRONLY | O_CREAT, 0600))));
+            OK(unlink("x"));
+        }
+        while ((n = OK(syscall(SYS_getdents64, fd, buffer, 2000 + rand_r(&seed) % 6000))) > 0)
+            for (const char *p = buffer; p < buffer + n;) {
+                const struct dirent64 *entry = (const struct dirent64 *)p;
+
+                if (!strncmp(entry->d_name, "side", 4))
+                    seen[atoi(entry->d_name + 4)]++;
+                p += entry->d_reclen;
+            }
+        OK(close(fd));
+        for (int i = 0; i < COUNT; i++)
+            SAME(seen[i], 1);
+    }
+}
+
+static void test_list_side_by_side(void **state)
+{
+    pid_t children[4];
+    bool changes = true;
+
+    (void)state;
+    OK(mkdir("d", 0755));
+    OK(chdir("d"));
+    make_numbered("side", 3000);
+    for (int i = 0; i < 4; i++)
+        children[i] = child_start(NULL, list_beside_others, i == 0 ? &changes : NULL);
+    for (int i = 0; i < 4; i++)
+        child_finish(children[i]);
+}
+
 /* A listing made anew shows what has happened since the last one. */
 static void test_listing_is_fresh(void **state)
 {
@@ -297,7 +346,8 @@ int main(void)
         SANDBOX_TEST(test_removed_directory_in_use), SANDBOX_TEST(test_dot_and_dot_dot),
         SANDBOX_TEST(test_types_and_inodes_listed),  SANDBOX_TEST(test_seek_in_directory),
         SANDBOX_TEST(test_list_while_it_changes),    SANDBOX_TEST(test_listing_is_fresh),
-        SANDBOX_TEST(test_deeper_than_path_max),     SANDBOX_TEST(test_exclusive_making),
+        SANDBOX_TEST(test_list_side_by_side),        SANDBOX_TEST(test_deeper_than_path_max),
+        SANDBOX_TEST(test_exclusive_making),
     };
 
     return cmocka_run_group_tests_name("dirs", tests, NULL, NULL);

@@ -244,6 +244,31 @@ static void test_copied_from_mapping(void **state)
     OK(close(fd));
 }
 
+/* A mapping outlives its descriptor, and what is stored through it is seen in the times, too. */
+static void test_mtime_after_close(void **state)
+{
+    struct stat before, after;
+    char *p;
+    int fd;
+
+    (void)state;
+    fd = make_pages("f", 1);
+    p = map(fd, 1, PROT_READ | PROT_WRITE, MAP_SHARED);
+    OK(close(fd));
+    for (int i = 0; i < 2; i++) {
+        OK(msync(p, PAGE, MS_SYNC));
+        usleep(20000);
+        OK(stat("f", &before));
+        usleep(20000);
+        store(p, i ? "once more" : "once");
+        OK(msync(p, PAGE, MS_SYNC));
+        OK(stat("f", &after));
+        MUST(before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
+             before.st_mtim.tv_nsec != after.st_mtim.tv_nsec);
+    }
+    OK(munmap(p, PAGE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +277,7 @@ int main(void)
         SANDBOX_TEST(test_mtime_after_store),      SANDBOX_TEST(test_sigbus_behind_end),
         SANDBOX_TEST(test_truncate_under_mapping), SANDBOX_TEST(test_punch_under_mapping),
         SANDBOX_TEST(test_unlinked_mapping),       SANDBOX_TEST(test_copied_from_mapping),
+        SANDBOX_TEST(test_mtime_after_close),
     };
 
     return cmocka_run_group_tests_name("mmap", tests, NULL, NULL);
