@@ -240,6 +240,58 @@ except OSError as e: print(os.strerror(e.errno))' "$TREE/a/f" "$TREE/b/f"
     fails volume_attribute "$TREE/v/sub" id
 }
 
+# The first thread of a process may end before the others: it has no namespaces to look at then.
+@test "a container whose process has lost its first thread still counts" {
+    mkdir "$TREE/v"
+    container_start v python3 -c 'import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(60,)).start()
+ctypes.CDLL(None).pthread_exit(None)'
+    eventually 10 test ! -r "/proc/$CONTAINER_PID/ns/mnt" -o "$(sed "s/.*) //; s/ .*//" "/proc/$CONTAINER_PID/stat")" = Z
+    refcount_is v 1
+    fails volctl rm v
+    container_stop
+    eventually 10 refcount_is v 0
+}
+
+@test "trusted attributes are for the host alone" {
+    mkdir "$TREE/v"
+    touch "$TREE/v/f"
+    setfattr -n trusted.secret -v text "$TREE/v/f"
+    [ "$(getfattr --absolute-names --only-values -n trusted.secret "$TREE/v/f")" = text ]
+    fails container_run v getfattr -n trusted.secret /data/f
+    [[ $output == *'No such attribute'* ]]
+    fails container_run v setfattr -n trusted.secret -v other /data/f
+    fails container_run v setfattr -x trusted.secret /data/f
+    [ -z "$(container_run v getfattr -d -m - /data/f)" ]
+}
+
+@test "a whiteout belongs to who made it" {
+    mkdir -m 1777 "$TREE/v"
+    python3 - "$TREE/v" <<'PYTHON'
+import ctypes, os, sys
+os.chdir(sys.argv[1])
+libc = ctypes.CDLL(None, use_errno=True)
+def as_user(uid, action):
+    pid = os.fork()
+    if pid == 0:
+        os.setgid(uid)
+        os.setuid(uid)
+        action()
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+def make(*names):
+    for name in names:
+        os.close(os.open(name, os.O_CREAT | os.O_WRONLY))
+def whiteout(name): # renameat2 with RENAME_WHITEOUT
+    assert libc.syscall(316, -100, name.encode(), -100, b"moved-" + name.encode(), 4) == 0
+for i in range(10):
+    as_user(2000, lambda: make(f"m{i}"))
+    as_user(1000, lambda: make(*(f"x{i}-{k}" for k in range(4))))
+    as_user(2000, lambda: whiteout(f"m{i}"))
+    assert os.lstat(f"m{i}").st_uid == 2000, i
+PYTHON
+}
+
 @test "of a volume's attributes only rules can be set, by an administrator" {
     local name
 

@@ -291,6 +291,79 @@ names() {
     volctl attach other web:/data:Z
 }
 
+@test "an attach that fails leaves no volume, and none in anybody's cache" {
+    local looking
+
+    volctl create v
+    volctl attach owner v:/data:Z
+    (while :; do stat "$TREE/fresh" >/dev/null 2>&1 || true; done 3>&-) &
+    looking=$!
+    for _ in 1 2 3 4 5 6 7 8; do
+        volctl_refuses 1 'private to owner' attach other fresh:/a v:/b:Z
+        [ ! -e "$TREE/fresh" ]
+    done
+    kill "$looking"
+    wait "$looking" || true
+    volctl create fresh
+    touch "$TREE/fresh/f"
+}
+
+@test "a bind of a volume's path counts, whatever name leads there" {
+    volctl create web
+    ln -s "$TREE" "$WORK/alias"
+    mkdir "$WORK/bound"
+    mount --bind "$TREE/web" "$WORK/bound"
+    volctl attach one "$WORK/alias/web:/a"
+    volctl attach two "$WORK/bound:/b"
+    volctl attach three "$TREE/.volumefs/by-id/$(volume_attribute "$TREE/web" id):/c"
+    umount "$WORK/bound"
+    [ "$(volctl refs web --format json | jq -r '[.Refs[].Container] | join(" ")')" = 'one three two' ]
+    volctl_refuses 1 'whole tree' attach four "$WORK/alias:/d"
+    volctl_refuses 1 'no path of a volume' attach four "$TREE/.volumefs/status:/d"
+    [ "$(volume_attribute "$TREE/web" refcount)" = 3 ]
+}
+
+@test "a part of a volume must be there" {
+    volctl create web
+    mkdir "$TREE/web/sub"
+    ln -s / "$TREE/web/out"
+    volctl attach one --mount type=volume,src=web,dst=/a,volume-subpath=sub
+    volctl attach one "$TREE/web/sub:/b"
+    volctl_refuses 1 'subpath none' attach one --mount type=volume,src=web,dst=/c,volume-subpath=none
+    volctl_refuses 1 'subpath out/etc' attach one --mount type=volume,src=web,dst=/c,volume-subpath=out/etc
+    volctl_refuses 1 'does not exist' attach one --mount "type=bind,src=$TREE/web/none,dst=/c"
+    volctl_refuses 1 'mkdir -p' attach one "$TREE/web/none:/c"
+    [ "$(volctl refs web --format json | jq '.Refs | length')" -eq 2 ]
+}
+
+# One container by its name and by its id: neither sees the other half done.
+@test "attach and detach of one container at once, by name and by id" {
+    local id
+
+    volctl create v
+    for _ in $(seq 40); do
+        volctl attach rc v:/old >/dev/null
+        id=$(sqlite3 "$STORE/catalog.db" "SELECT id FROM containers WHERE name = 'rc'")
+        volctl detach "$id" 3>&- &
+        volctl attach rc v:/new >"$WORK/attached"
+        grep -q /new "$WORK/attached" || grep -q DESTINATION "$WORK/attached"
+        wait $!
+        # the detach came first or last: nothing is left of /old, and no container without any
+        [ "$(sqlite3 "$STORE/catalog.db" "SELECT count(*) FROM attachments WHERE destination = '/old'")" = 0 ]
+        [ -z "$(sqlite3 "$STORE/catalog.db" 'SELECT id FROM containers
+            EXCEPT SELECT container_id FROM attachments')" ]
+        volctl detach rc 2>/dev/null || true
+    done
+}
+
+@test "a short word is no container's id, to detach as to attach" {
+    volctl create v
+    volctl attach cafe0123cafe0123cafe0123cafe0123cafe0123cafe0123cafe0123cafe0123 v:/a
+    volctl_refuses 1 'No such container: cafe' detach cafe
+    volctl detach cafe0123cafe
+    [ "$(volume_attribute "$TREE/v" refcount)" = 0 ]
+}
+
 @test "detach forgets one or all" {
     volctl attach box web:/a db:/b cache:/c
     volctl detach box /a /b
