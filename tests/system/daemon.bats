@@ -265,9 +265,9 @@ as_nobody() {
         [ "$(stat -c %U tree/v/g)" = nobody ]
         "$3" create w
         setfattr -n user.volume.readonly -v 1 tree/v
-        ! touch tree/v/new
+        if touch tree/v/new; then exit 1; fi
         setfattr -n user.volume.readonly -v 0 tree/v
-        ! "$3" create -o uid=5 other
+        if "$3" create -o uid=5 other; then exit 1; fi
         "$3" rm v w
         "$3" doctor
         fusermount3 -u tree' \

@@ -38,7 +38,13 @@ posix() {
 @test "POSIX ACLs" { posix acl; }
 @test "permissions" { posix perm; }
 @test "ownership and set-id bits" { posix owner; }
-@test "times" { posix times; }
+@test "times" {
+    # libfuse tells of the time of birth from 3.18 on
+    case $(daemon_status libfuse) in
+    3.17.*) export POSIX_NO_BIRTH=1 ;;
+    esac
+    posix times
+}
 @test "space: holes, fallocate, files beyond 4 GiB" { posix space; }
 @test "mapped files" { posix mmap; }
 @test "locks, also between containers" { posix locks; }

@@ -71,6 +71,29 @@ quickstart() {
     [ ! -e "$STORE" ]
 }
 
+@test "--stop keeps what the user has put into its volumes, or made under their names" {
+    quickstart
+    echo precious >"$TREE/demo/mine"
+    setfattr -n user.volume.readonly -v 0 "$TREE/demo-readonly"
+    rm -r "$TREE/demo-readonly"
+    mkdir "$TREE/demo-readonly"
+    quickstart --stop >"$WORK/out"
+    grep -x demo "$WORK/out"
+    grep -x demo-readonly "$WORK/out"
+    mkdir "$TREE"
+    daemon_start
+    [ "$(cat "$TREE/demo/mine")" = precious ]
+    [ "$(ls "$TREE")" = $'demo\ndemo-readonly' ]
+}
+
+@test "what others have mounted there is left alone" {
+    mkdir "$TREE"
+    mount -t tmpfs tmpfs "$TREE"
+    fails quickstart
+    [[ $output == *'something else is mounted'* ]]
+    mountpoint -q "$TREE"
+}
+
 @test "a daemon that ran before is left running" {
     mkdir "$TREE"
     daemon_start
