@@ -42,9 +42,9 @@ static void proc_path(int fd, char out[PROC_NAME_SIZE])
     snprintf(out, PROC_NAME_SIZE, "/proc/self/fd/%d", fd);
 }
 
-int backing_lookup(int dir, const char *name, struct stat *st)
+/* A descriptor with its attributes, or −errno. */
+static int opened(int fd, struct stat *st)
 {
-    int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     int r;
 
     if (fd < 0)
@@ -55,6 +55,11 @@ int backing_lookup(int dir, const char *name, struct stat *st)
         return r;
     }
     return fd;
+}
+
+int backing_lookup(int dir, const char *name, struct stat *st)
+{
+    return opened(openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), st);
 }
 
 int backing_stat(int fd, struct stat *st)
@@ -73,20 +78,6 @@ int backing_reopen(int fd, int flags)
 int backing_open_directory(int fd)
 {
     return result(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-}
-
-static int opened(int fd, struct stat *st)
-{
-    int r;
-
-    if (fd < 0)
-        return -errno;
-    if (fstat(fd, st) < 0) {
-        r = -errno;
-        close(fd);
-        return r;
-    }
-    return fd;
 }
 
 bool backing_has_writer(int fd)
