@@ -94,3 +94,38 @@ int volume_refuse_if_used(struct volumes *volumes, const struct volume *volume,
 /* Tombstone, table, trash. */
 int volume_take_away(struct volumes *volumes, const char *id, struct volume_ref ref,
                      struct error *e);
+
+/* ---- volume_container.c --------------------------------------------------- */
+
+/* An existing one that the key means. ERROR_NOT_FOUND. */
+int volume_container_find(struct volumes *volumes, const char *key, struct container *out,
+                          struct error *e);
+/* Finds it, or describes a new one: a full id stays the id, all else is a name. */
+int volume_container_resolve(struct volumes *volumes, const char *key, struct container *out,
+                             struct error *e);
+
+typedef int (*container_resolver)(struct volumes *volumes, const char *key, struct container *out,
+                                  struct error *e);
+/*
+ * Resolves a container and takes its stripe, that of its name (which it has for life) or, without
+ * one, of its id, whichever key it goes by: two who change it wait for each other. And those of
+ * `mask`. On failure nothing is held.
+ */
+int volume_container_lock(struct volumes *volumes, const char *key, container_resolver resolve,
+                          uint64_t *mask, struct container *out, struct error *e);
+
+/* ---- volume_label.c, with the name's stripe held ---------------------------- */
+
+/* ERROR_DENIED: the volume is private to another container that still refers to it. */
+int volume_label_check_owner(struct volumes *volumes, const struct volume *volume,
+                             const char *container_id, struct error *e);
+/* Writes the label and owner that `volume` says. */
+int volume_label_write(struct volumes *volumes, const struct volume *volume, struct volume_ref ref,
+                       struct error *e);
+/*
+ * What attaching with `label` makes of a volume: z shares, Z makes private, and a private volume
+ * that nobody holds passes to who comes. `volume` stays as it was, for undoing.
+ */
+int volume_label_attach(struct volumes *volumes, const struct volume *volume, struct volume_ref ref,
+                        enum access_label label, const char *container_id, bool *changed,
+                        struct error *e);
