@@ -118,11 +118,20 @@ struct prune_request {
     bool dry_run;                /* only tell */
     const struct filter *filter; /* may be NULL */
 };
-/* Removes dangling volumes; `visit` (may be NULL) is told each one's name and size in bytes.
- * ERROR_IN_USE: another prune is running. */
+/* Told of each volume, with no lock held. */
+struct prune_visitor {
+    /* Bytes; 0 where they cannot be counted. */
+    void (*removed)(void *context, const char *name, uint64_t size);
+    /* It stays; `text` names it and says why. */
+    void (*failed)(void *context, const char *text);
+    void *context;
+};
+/*
+ * Removes dangling volumes. One that cannot be removed is told of, and the others go all the
+ * same. ERROR_IN_USE: another prune is running.
+ */
 int volumes_prune(struct volumes *volumes, const struct prune_request *request,
-                  void (*visit)(void *context, const char *name, uint64_t size), void *context,
-                  struct error *e);
+                  const struct prune_visitor *visitor, struct error *e);
 
 /*
  * Records references of the container `key` (a name, or an id; made with runtime "volctl" if

@@ -234,29 +234,35 @@ static int prune_remove(struct prune *prune, const char *name, struct error *e)
 }
 
 /* What came into use meanwhile, or went, is no candidate any more. */
-static int prune_one(struct prune *prune, const char *name,
-                     void (*visit)(void *context, const char *name, uint64_t size), void *context,
-                     struct error *e)
+static void prune_one(struct prune *prune, const char *name, const struct prune_visitor *visitor)
 {
+    struct error e = {0};
+    struct error whole;
     uint64_t bytes = 0;
     uint64_t inodes = 0;
     int r;
 
-    r = volumes_usage(prune->volumes, name, &bytes, &inodes, e);
+    r = volumes_usage(prune->volumes, name, &bytes, &inodes, NULL);
     if (r == ERROR_NOT_FOUND)
-        return 0;
-    /* a volume without its data is removed all the same */
-    r = prune->request->dry_run ? 0 : prune_remove(prune, name, e);
+        return;
+    if (r) /* data that is damaged or gone: the volume is removed all the same */
+        bytes = 0;
+    r = prune->request->dry_run ? 0 : prune_remove(prune, name, &e);
     if (r == ERROR_NOT_FOUND || r == ERROR_IN_USE)
-        return 0;
-    if (r == 0 && visit)
-        visit(context, name, bytes);
-    return r;
+        return;
+    if (r == 0) {
+        visitor->removed(visitor->context, name, bytes);
+        return;
+    }
+    error_set(&whole, r, "volume \"%s\" cannot be removed: %s", name,
+              e.text[0] ? e.text
+              : r < 0   ? strerror(-r)
+                        : error_code_name(r));
+    visitor->failed(visitor->context, whole.text);
 }
 
 int volumes_prune(struct volumes *volumes, const struct prune_request *request,
-                  void (*visit)(void *context, const char *name, uint64_t size), void *context,
-                  struct error *e)
+                  const struct prune_visitor *visitor, struct error *e)
 {
     struct prune prune = {.volumes = volumes, .request = request};
     int r;
@@ -265,7 +271,7 @@ int volumes_prune(struct volumes *volumes, const struct prune_request *request,
         return error_set(e, ERROR_IN_USE, "a prune operation is already running");
     r = volumes_each(volumes, request->filter, prune_consider, &prune, e);
     for (size_t i = 0; r == 0 && i < prune.count; i++)
-        r = prune_one(&prune, prune.names[i], visit, context, e);
+        prune_one(&prune, prune.names[i], visitor);
     live_mounts_deinit(&prune.live);
     free(prune.names);
     atomic_store(&volumes->pruning, false);

@@ -67,6 +67,11 @@ static json_t *text_value(const char *text)
     return value;
 }
 
+struct json_t *codec_string(const char *text)
+{
+    return text_value(text);
+}
+
 /* Null for none, as Docker writes it. */
 static json_t *pairs_value(const struct pairs *pairs)
 {
@@ -193,6 +198,12 @@ struct json_t *codec_references(const struct references *references)
 struct json_t *codec_pruned(const char *name, uint64_t size)
 {
     return json_pack("{s:s, s:o}", "Name", name, "Size", codec_number(size));
+}
+
+struct json_t *codec_prune(struct json_t *removed, uint64_t reclaimed, struct json_t *errors)
+{
+    return json_pack("{s:o, s:o, s:o}", "VolumesDeleted", removed, "SpaceReclaimed",
+                     codec_number(reclaimed), "Errors", errors);
 }
 
 struct json_t *codec_status(const struct daemon_status *s)

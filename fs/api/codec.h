@@ -78,6 +78,7 @@ int codec_array_add(struct json_t *array, struct json_t *item);
 struct json_t *codec_object(const char *key, struct json_t *value, const char *second,
                             struct json_t *second_value);
 struct json_t *codec_number(uint64_t value);
+struct json_t *codec_string(const char *text);
 
 struct json_t *codec_error(int code, const char *text);
 struct json_t *codec_volume(const struct volume *volume, const char *mountpoint,
@@ -88,6 +89,8 @@ struct json_t *codec_volume_details(struct json_t *volume, const struct referenc
 struct json_t *codec_volume_list(struct json_t *volumes);
 struct json_t *codec_references(const struct references *references);
 struct json_t *codec_pruned(const char *name, uint64_t size);
+/* Takes the arrays over. */
+struct json_t *codec_prune(struct json_t *removed, uint64_t reclaimed, struct json_t *errors);
 struct json_t *codec_status(const struct daemon_status *status);
 struct json_t *codec_volume_usage(const struct volume *volume, uint64_t size, uint64_t inodes,
                                   uint32_t references);

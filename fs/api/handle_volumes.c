@@ -6,6 +6,7 @@
 #include "fs/api/handlers.h"
 
 #include "catalog/cleanup.h"
+#include "fs/log.h"
 
 #include <errno.h>
 #include <string.h>
@@ -187,6 +188,7 @@ int handle_volume_references(const struct request *request, struct response *res
 
 struct pruning {
     struct json_t *removed;
+    struct json_t *errors;
     uint64_t reclaimed;
     bool failed;
 };
@@ -200,11 +202,23 @@ static void visit_pruned(void *context, const char *name, uint64_t size)
         pruning->failed = true;
 }
 
+static void visit_not_pruned(void *context, const char *text)
+{
+    struct pruning *pruning = context;
+
+    log_message(LOG_LEVEL_ERROR, "api: prune: %s", text);
+    if (codec_array_add(pruning->errors, codec_string(text)) < 0)
+        pruning->failed = true;
+}
+
+/* What is gone is told even where others stayed: an error would hide it. */
 int handle_volume_prune(const struct request *request, struct response *response, struct error *e)
 {
     _cleanup_(prune_body_deinit) struct prune_body body = {0};
     struct prune_request wanted = {0};
     struct pruning pruning = {0};
+    struct prune_visitor visitor = {
+        .removed = visit_pruned, .failed = visit_not_pruned, .context = &pruning};
     int r = codec_read_prune(request->body, request->body_length, &body, e);
 
     if (r != 0)
@@ -213,13 +227,14 @@ int handle_volume_prune(const struct request *request, struct response *response
     wanted.dry_run = body.dry_run;
     wanted.filter = body.filter;
     pruning.removed = codec_array();
-    r = volumes_prune(volumes_of(request), &wanted, visit_pruned, &pruning, e);
+    pruning.errors = codec_array();
+    r = volumes_prune(volumes_of(request), &wanted, &visitor, e);
     if (r == 0 && pruning.failed)
         r = -ENOMEM;
     if (r == 0)
         return respond(response, 200,
-                       codec_object("VolumesDeleted", pruning.removed, "SpaceReclaimed",
-                                    codec_number(pruning.reclaimed)));
+                       codec_prune(pruning.removed, pruning.reclaimed, pruning.errors));
     codec_drop(pruning.removed);
+    codec_drop(pruning.errors);
     return r;
 }

@@ -217,6 +217,31 @@ names() {
     [ -z "$(names)" ]
 }
 
+# A trigger of an administrator's keeps one volume from being removed.
+@test "prune goes on past a volume that cannot be removed, and tells both" {
+    for name in a b c; do
+        volctl create "$name"
+    done
+    sqlite3 "$STORE/catalog.db" "CREATE TRIGGER keep BEFORE INSERT ON tombstones WHEN new.name = 'b'
+        BEGIN SELECT RAISE(ABORT, 'planted'); END"
+    volctl_run prune -a -f
+    [ "$status" -eq 1 ]
+    [[ $output == $'Deleted Volumes:\na\nc\n'* ]]
+    [[ $stderr == 'volctl: volume "b" cannot be removed:'*planted* ]]
+    [ "$(names)" = b ]
+    sqlite3 "$STORE/catalog.db" 'DROP TRIGGER keep'
+    volctl prune -a -f
+    [ -z "$(names)" ]
+}
+
+@test "prune takes a volume whose data cannot be counted" {
+    volctl create a
+    volctl create b
+    rm -r "$STORE/volumes/$(volctl inspect a | jq -r '.[0].Id')"
+    volctl prune -a -f
+    [ -z "$(names)" ]
+}
+
 @test "prune asks, and no answer is a no" {
     name=$(volctl create)
     run --separate-stderr volctl prune </dev/null

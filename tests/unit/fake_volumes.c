@@ -107,17 +107,18 @@ int volumes_remove(struct volumes *volumes, const char *name, unsigned flags,
 }
 
 int volumes_prune(struct volumes *volumes, const struct prune_request *request,
-                  void (*visit)(void *context, const char *name, uint64_t size), void *context,
-                  struct error *e)
+                  const struct prune_visitor *visitor, struct error *e)
 {
     struct volume volume = {.name = "old"};
     int r = begin(e, "prune %d %d", request->all, request->dry_run);
 
     (void)volumes;
     if (r == 0 && filter_match(request->filter, &volume, true))
-        visit(context, "old", 5);
+        visitor->removed(visitor->context, "old", 5);
+    if (r == 0 && fake_volumes.stuck)
+        visitor->failed(visitor->context, "volume \"stuck\" cannot be removed: why");
     if (r == 0)
-        visit(context, "older", 7);
+        visitor->removed(visitor->context, "older", 7);
     return r;
 }
 

@@ -14,6 +14,7 @@ struct fake_volumes {
     int result;     /* answered with `text` by every use case */
     const char *text;
     bool existed;
+    bool stuck;        /* a volume that prune cannot remove */
     bool data_missing; /* told once it was looked for */
     bool data_checked;
     unsigned delay_ms; /* each call takes so long */

@@ -114,9 +114,9 @@ static const struct {
     {"DELETE", "/volumefs/volumes/prune", NULL, 204, "remove prune 0 0", ""},
     {"POST", "/volumefs/volumes/prune", "{\"All\":true}", 200, "prune 1 0",
      "{\"VolumesDeleted\":[{\"Name\":\"old\",\"Size\":5},{\"Name\":\"older\",\"Size\":7}],"
-     "\"SpaceReclaimed\":12}"},
+     "\"SpaceReclaimed\":12,\"Errors\":[]}"},
     {"POST", "/volumefs/volumes/prune", "{\"DryRun\":true,\"Filters\":{\"name\":[\"zzz\"]}}", 200,
-     "prune 0 1", "{\"VolumesDeleted\":[{\"Name\":\"older\",\"Size\":7}],\"SpaceReclaimed\":7}"},
+     "prune 0 1", "{\"VolumesDeleted\":[{\"Name\":\"older\",\"Size\":7}],\"SpaceReclaimed\":7,"},
     {"GET", "/volumefs/volumes/web/refs", NULL, 200, NULL,
      "\"Mode\":\"ro\",\"Label\":\"none\",\"Running\":false,\"Sources\":[\"recorded\",\"live\"],"
      "\"Pid\":42}],\"RefCount\":1}"},
@@ -262,6 +262,17 @@ static void test_doctor_names_problems(void **state)
     check_says(
         "{\"Subject\":\"catalog\",\"Text\":\"page 7 is damaged\",\"Next\":\"stop the daemon");
     check_says("{\"Subject\":\"web\",\"Text\":\"its data is missing\",\"Next\":\"volctl rm web\"}");
+}
+
+static void test_prune_tells_what_went_and_what_stayed(void **state)
+{
+    (void)state;
+    fake_volumes.stuck = true;
+    assert_int_equal(ask("POST", "/volumefs/volumes/prune", "{\"All\":true}"), 200);
+    assert_string_equal(answer_body(),
+                        "{\"VolumesDeleted\":[{\"Name\":\"old\",\"Size\":5},"
+                        "{\"Name\":\"older\",\"Size\":7}],\"SpaceReclaimed\":12,"
+                        "\"Errors\":[\"volume \\\"stuck\\\" cannot be removed: why\"]}");
 }
 
 /* ---- bodies --------------------------------------------------------------- */
@@ -596,6 +607,7 @@ int main(void)
         cmocka_unit_test_setup(test_failed_change_is_undone, setup),
         cmocka_unit_test_setup(test_head, setup),
         cmocka_unit_test_setup(test_doctor_names_problems, setup),
+        cmocka_unit_test_setup(test_prune_tells_what_went_and_what_stayed, setup),
         cmocka_unit_test_setup(test_content_type, setup),
         cmocka_unit_test_setup(test_large_bodies, setup),
         cmocka_unit_test_setup(test_chunked_bodies, setup),

@@ -116,6 +116,13 @@ static const struct row rows[] = {
     {{"prune", "-f", "--format=json"}, .answers = {{200, "{\"SpaceReclaimed\":0}"}},
      .requests = "POST /volumefs/volumes/prune {\"All\":false,\"DryRun\":false,\"Filters\":{}}\n", .out = "{\n    \"SpaceReclaimed\": 0\n}\n"},
 
+    {{"prune", "-f"}, .answers = {{200, "{\"VolumesDeleted\":[{\"Name\":\"x\",\"Size\":1}],\"SpaceReclaimed\":1,\"Errors\":[\"volume y cannot be removed: \\u001b[1m\"]}"}},
+     .requests = "POST /volumefs/volumes/prune {\"All\":false,\"DryRun\":false,\"Filters\":{}}\n", .status = 1,
+     .out = "Deleted Volumes:\nx\n\nTotal reclaimed space: 1 B\n", .error = "volctl: volume y cannot be removed: ?[1m\n"},
+    {{"prune", "-f", "--format=json"}, .answers = {{200, "{\"Errors\":[\"y stays\"]}"}},
+     .requests = "POST /volumefs/volumes/prune {\"All\":false,\"DryRun\":false,\"Filters\":{}}\n", .status = 1,
+     .out = "{\n    \"Errors\": [\n        \"y stays\"\n    ]\n}\n", .error = "volctl: y stays\n"},
+
     {{"refs", "web"}, .answers = {{200, REFS}}, .requests = "GET /volumefs/volumes/web/refs \n",
      .out = "CONTAINER DESTINATION MODE LABEL  STATE       KNOWN BY      PID\n"
             "db        /d          ro   none   running     recorded,live   7\n"

@@ -65,7 +65,25 @@ static bool prune_ask(const struct prune *prune)
     return answer == 'y' || answer == 'Y';
 }
 
-static int prune_print(const struct prune *prune, const json_t *answer)
+/* What stayed, after what went. */
+static int prune_report_errors(const json_t *errors)
+{
+    json_t *text;
+    size_t i;
+
+    fflush(stdout); /* before the errors, where both go to one place */
+    json_array_foreach(errors, i, text)
+    {
+        struct error e = {0};
+
+        error_set(&e, ERROR_REQUEST_INVALID, "%s",
+                  json_is_string(text) ? json_string_value(text) : "?");
+        volctl_report(ERROR_REQUEST_INVALID, &e);
+    }
+    return json_array_size(errors) > 0 ? EXIT_ERROR : EXIT_OK;
+}
+
+static void prune_print(const struct prune *prune, const json_t *answer)
 {
     const json_t *deleted = json_object_get(answer, "VolumesDeleted");
     int64_t space = field_number(answer, "SpaceReclaimed");
@@ -73,8 +91,6 @@ static int prune_print(const struct prune *prune, const json_t *answer)
     json_t *volume;
     size_t i;
 
-    if (prune->options.json)
-        return print_json(answer);
     if (json_array_size(deleted) > 0)
         puts(prune->dry_run ? "Would delete volumes:" : "Deleted Volumes:");
     json_array_foreach(deleted, i, volume)
@@ -85,7 +101,6 @@ static int prune_print(const struct prune *prune, const json_t *answer)
     text_format_size(space > 0 ? (uint64_t)space : 0, size);
     printf("%s%s space: %s\n", json_array_size(deleted) > 0 ? "\n" : "",
            prune->dry_run ? "Total reclaimable" : "Total reclaimed", size);
-    return EXIT_OK;
 }
 
 int cmd_prune(struct volctl *volctl, int argc, char **argv)
@@ -116,5 +131,11 @@ int cmd_prune(struct volctl *volctl, int argc, char **argv)
     }
     call.body = body;
     r = call_daemon(volctl, &call, &answer, &e);
-    return r ? volctl_report(r, &e) : prune_print(&prune, answer);
+    if (r)
+        return volctl_report(r, &e);
+    if (!prune.options.json)
+        prune_print(&prune, answer);
+    else if (print_json(answer) != EXIT_OK)
+        return EXIT_ERROR;
+    return prune_report_errors(json_object_get(answer, "Errors"));
 }
