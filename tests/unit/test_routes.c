@@ -198,7 +198,7 @@ static const struct {
     {ERROR_READ_ONLY, 409, "read-only"},
     {ERROR_UNAVAILABLE, 503, "unavailable"},
     {ERROR_NO_SPACE, 507, "no-space"},
-    {ERROR_LIMIT, 500, "limit"},
+    {ERROR_LIMIT, 409, "limit"},
     {ERROR_CORRUPT, 500, "corrupt"},
     {ERROR_NEWER, 500, "newer"},
     {ERROR_LOCKED, 500, "locked"},
