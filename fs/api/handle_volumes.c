@@ -49,7 +49,9 @@ int handle_volume_list(const struct request *request, struct response *response,
     _cleanup_(filter_free_p) struct filter *filter = NULL;
     struct volumes *volumes = volumes_of(request);
     struct listing listing = {.mountpoint = volumes_mountpoint(volumes)};
-    int r = request->query[0] ? codec_read_filters(request->query[0], &filter, e) : 0;
+    const char *filters = request->query[0];
+    /* empty is what clients send for none */
+    int r = filters && *filters ? codec_read_filters(filters, &filter, e) : 0;
 
     if (r != 0)
         return r;

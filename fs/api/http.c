@@ -169,7 +169,7 @@ static bool query_decode(const char *text, char **out)
     size_t size = strlen(text) + 1;
 
     *out = malloc(size);
-    return *out && percent_decode(text, size - 1, *out, size);
+    return *out && query_value_decode(text, *out, size);
 }
 
 static enum MHD_Result query_take(void *context, enum MHD_ValueKind kind, const char *key,

@@ -46,13 +46,15 @@ static int hex_digit(char c)
     return -1;
 }
 
-bool percent_decode(const char *text, size_t length, char *out, size_t size)
+static bool decode(const char *text, size_t length, bool plus_is_space, char *out, size_t size)
 {
     size_t used = 0;
 
     for (size_t i = 0; i < length; i++) {
         int c = (unsigned char)text[i];
 
+        if (c == '+' && plus_is_space)
+            c = ' ';
         if (c == '%') {
             int high = length - i > 2 ? hex_digit(text[i + 1]) : -1;
             int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
@@ -68,6 +70,16 @@ bool percent_decode(const char *text, size_t length, char *out, size_t size)
     }
     out[used] = 0;
     return true;
+}
+
+bool percent_decode(const char *text, size_t length, char *out, size_t size)
+{
+    return decode(text, length, false, out, size);
+}
+
+bool query_value_decode(const char *text, char *out, size_t size)
+{
+    return decode(text, strlen(text), true, out, size);
 }
 
 bool content_type_is_json(const char *value)
