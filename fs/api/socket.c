@@ -2,9 +2,11 @@
  * The unix socket of a service.
  *
  * Hides: how a stale socket is told from one that is served. Two daemons that
- * start at once take turns by a lock on the parent directory. The socket has
- * its mode before it has a name (fchmod before bind), so that there is no time
- * in which everybody may connect.
+ * start at once take turns by a lock on PATH.lock, which is there only so long
+ * and which nobody else may open: whoever can open a file can hold its lock, so
+ * a lock on the parent directory would let any user keep the daemon from
+ * starting. The socket has its mode before it has a name (fchmod before bind),
+ * so that there is no time in which everybody may connect.
  */
 #include "fs/api/socket.h"
 
@@ -19,11 +21,13 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     SOCKET_MODE = 0660,
-    SOCKET_BACKLOG = 128,
+    TURN_SECONDS = 3, /* that another start may take */
+    TURN_PAUSE_NS = 20 * 1000 * 1000,
     PEER_GROUPS_MAX = 65536, /* NGROUPS_MAX of Linux */
     GROUP_BUFFER_SIZE = 64 << 10,
 };
@@ -36,10 +40,24 @@ static struct sockaddr_un address_of(const struct api_socket *socket)
     return address;
 }
 
-/* Opens the parent directory, made if it is missing, and takes the lock on it. */
-static int parent_lock(const char *path, struct error *e)
+/* ---- taking turns --------------------------------------------------------- */
+
+/* The lock on PATH.lock; {.fd = -1} is none. */
+struct turn {
+    int fd;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path) + sizeof(".lock")];
+};
+
+static void turn_deinit(struct turn *turn)
 {
-    _cleanup_(close_p) int fd = -1;
+    if (turn->fd >= 0)
+        unlink(turn->path); /* while it is held: nobody else can believe to have this one */
+    close_p(&turn->fd);
+    turn->fd = -1;
+}
+
+static int parent_make(const char *path, struct error *e)
+{
     char parent[sizeof(((struct sockaddr_un *)0)->sun_path)];
     char *slash;
 
@@ -48,11 +66,52 @@ static int parent_lock(const char *path, struct error *e)
     *(slash == parent ? slash + 1 : slash) = 0;
     if (mkdir(parent, 0755) < 0 && errno != EEXIST)
         return error_set_errno(e, -errno, "directory %s of the socket cannot be made", parent);
-    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX) < 0)
-        return error_set_errno(e, -errno, "directory %s of the socket cannot be opened", parent);
-    return steal_fd(&fd);
+    return 0;
 }
+
+/* turn->fd stays -1 where somebody has the lock, or had it and took the file away. */
+static int turn_try(struct turn *turn, struct error *e)
+{
+    _cleanup_(close_p) int fd =
+        open(turn->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    struct stat st;
+    struct stat now;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_set_errno(e, -errno, "lock %s cannot be opened", turn->path);
+    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
+        return error_set(e, ERROR_EXISTS,
+                         "%s is not the daemon's own file; remove it or choose another socket",
+                         turn->path);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK
+                   ? 0
+                   : error_set_errno(e, -errno, "lock %s cannot be taken", turn->path);
+    if (lstat(turn->path, &now) < 0 || now.st_dev != st.st_dev || now.st_ino != st.st_ino)
+        return 0;
+    turn->fd = steal_fd(&fd);
+    return 0;
+}
+
+static int turn_take(struct turn *turn, const char *path, struct error *e)
+{
+    static const struct timespec pause = {.tv_nsec = TURN_PAUSE_NS};
+
+    snprintf(turn->path, sizeof(turn->path), "%s.lock", path);
+    for (int i = 0; i <= TURN_SECONDS * (1000000000 / TURN_PAUSE_NS); i++) {
+        int r = turn_try(turn, e);
+
+        if (r || turn->fd >= 0)
+            return r;
+        nanosleep(&pause, NULL);
+    }
+    return error_set(e, ERROR_LOCKED,
+                     "another daemon has been starting on %s for %d s (it holds %s); stop it, or "
+                     "try again",
+                     path, TURN_SECONDS, turn->path);
+}
+
+/* ---- the socket ----------------------------------------------------------- */
 
 /* 1: somebody answers on the path; 0: nobody; negative errno. */
 static int somebody_answers(const struct api_socket *socket_at)
@@ -128,14 +187,14 @@ static int socket_bind(struct api_socket *out, struct error *e)
 static int socket_admit(const struct api_socket *socket, struct error *e)
 {
     if (lchown(socket->path, (uid_t)-1, socket->group) < 0 ||
-        chmod(socket->path, SOCKET_MODE) < 0 || listen(socket->fd, SOCKET_BACKLOG) < 0)
+        chmod(socket->path, SOCKET_MODE) < 0 || listen(socket->fd, 128) < 0)
         return error_set_errno(e, -errno, "socket %s cannot be opened to its group", socket->path);
     return 0;
 }
 
 int api_socket_open(struct api_socket *out, const char *path, const char *group, struct error *e)
 {
-    _cleanup_(close_p) int parent = -1;
+    _cleanup_(turn_deinit) struct turn turn = {.fd = -1};
     int r;
 
     *out = (struct api_socket){.fd = -1};
@@ -146,10 +205,11 @@ int api_socket_open(struct api_socket *out, const char *path, const char *group,
     memcpy(out->path, path, strlen(path) + 1);
     if (!group || !api_group_find(group, &out->group))
         out->group = getegid();
-    parent = parent_lock(path, e);
-    if (parent < 0)
-        return parent;
-    r = stale_remove(out, e);
+    r = parent_make(path, e);
+    if (r == 0)
+        r = turn_take(&turn, path, e);
+    if (r == 0)
+        r = stale_remove(out, e);
     if (r == 0)
         r = socket_bind(out, e);
     if (r == 0)

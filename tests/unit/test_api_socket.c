@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -101,6 +102,64 @@ static void test_other_files_are_kept(void **state)
     assert_int_equal(api_start(&second, &config, &e), ERROR_OPTION_INVALID);
     config.socket_path = "/nonexistent/directory/x.sock";
     assert_int_equal(api_start(&second, &config, &e), -ENOENT);
+}
+
+/* Whoever may open a file may lock it; the directory is everybody's to open. */
+static void test_lock_on_the_directory_does_not_matter(void **state)
+{
+    char path[80];
+    struct api_config config = config_of(path);
+    struct api *second;
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/locked.sock", directory);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(api_start(&second, &config, NULL), 0);
+    api_stop(second);
+    close(fd);
+}
+
+static void test_starts_take_turns(void **state)
+{
+    char path[80];
+    char lock[96];
+    struct api_config config = config_of(path);
+    struct error e = {0};
+    struct api *second;
+    int fd;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/turns.sock", directory);
+    snprintf(lock, sizeof(lock), "%s.lock", path);
+    fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(api_start(&second, &config, &e), ERROR_LOCKED);
+    assert_non_null(strstr(e.text, lock));
+    close(fd); /* and left behind, as by one that was killed */
+    assert_int_equal(api_start(&second, &config, NULL), 0);
+    assert_int_equal(access(lock, F_OK), -1);
+    api_stop(second);
+}
+
+static void test_lock_of_others_is_refused(void **state)
+{
+    char path[80];
+    char lock[96];
+    struct api_config config = config_of(path);
+    struct error e = {0};
+    struct api *second;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/planted.sock", directory);
+    snprintf(lock, sizeof(lock), "%s.lock", path);
+    assert_int_equal(mkfifo(lock, 0666), 0);
+    assert_int_equal(api_start(&second, &config, &e), ERROR_EXISTS);
+    assert_non_null(strstr(e.text, lock));
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(symlink("/etc/passwd", lock), 0);
+    assert_int_equal(api_start(&second, &config, &e), -ELOOP);
+    assert_int_equal(unlink(lock), 0);
 }
 
 static void test_parent_is_made(void **state)
@@ -228,6 +287,9 @@ int main(void)
         cmocka_unit_test(test_live_socket_is_not_taken),
         cmocka_unit_test(test_stale_socket_is_replaced),
         cmocka_unit_test(test_other_files_are_kept),
+        cmocka_unit_test(test_lock_on_the_directory_does_not_matter),
+        cmocka_unit_test(test_starts_take_turns),
+        cmocka_unit_test(test_lock_of_others_is_refused),
         cmocka_unit_test(test_parent_is_made),
         cmocka_unit_test(test_stop_leaves_a_successor_alone),
         cmocka_unit_test(test_stop_finishes_what_runs),
