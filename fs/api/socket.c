@@ -187,7 +187,7 @@ static int socket_bind(struct api_socket *out, struct error *e)
 static int socket_admit(const struct api_socket *socket, struct error *e)
 {
     if (lchown(socket->path, (uid_t)-1, socket->group) < 0 ||
-        chmod(socket->path, SOCKET_MODE) < 0 || listen(socket->fd, 128) < 0)
+        chmod(socket->path, SOCKET_MODE) < 0 || listen(socket->fd, SOMAXCONN) < 0)
         return error_set_errno(e, -errno, "socket %s cannot be opened to its group", socket->path);
     return 0;
 }
