@@ -4,8 +4,14 @@
 #include "tests/unit/fake_daemon.h"
 #include "tools/volctl/client.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 static char directory[] = "/tmp/volctl-XXXXXX";
 static char socket_path[64];
@@ -113,6 +119,124 @@ static void test_unreachable(void **state)
     client_free(client);
 }
 
+static void test_socket_paths_that_cannot_be(void **state)
+{
+    char path[200] = "";
+    struct client *empty = client_new("");
+    struct client *longer;
+    struct answer got = {0};
+    struct error e = {0};
+
+    (void)state;
+    assert_int_equal(client_request(empty, "GET", "/x", NULL, &got, &e), ERROR_UNAVAILABLE);
+    assert_non_null(strstr(e.text, "is empty; give it with --socket PATH"));
+    memset(path, 'x', 108);
+    path[0] = '/';
+    longer = client_new(path);
+    assert_int_equal(client_request(longer, "GET", "/x", NULL, &got, &e), ERROR_UNAVAILABLE);
+    assert_non_null(strstr(e.text, "has 108 bytes, a unix socket's may have 107: /xxx"));
+    client_free(longer);
+    path[107] = 0; /* one less is merely not there */
+    longer = client_new(path);
+    assert_int_equal(client_request(longer, "GET", "/x", NULL, &got, &e), ERROR_UNAVAILABLE);
+    assert_non_null(strstr(e.text, "No such file or directory"));
+    client_free(longer);
+    client_free(empty);
+}
+
+/* ---- a queue that is full -------------------------------------------------- */
+
+struct busy {
+    int listener;
+    int waiting[8]; /* connections that fill the queue */
+    size_t count;
+};
+
+static void busy_open(struct busy *busy)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
+    unlink(socket_path);
+    busy->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(busy->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(busy->listener, 0), 0);
+    for (busy->count = 0; busy->count < 8; busy->count++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        busy->waiting[busy->count] = fd;
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+            continue;
+        assert_int_equal(errno, EAGAIN);
+        close(fd);
+        return;
+    }
+    fail_msg("the queue does not fill");
+}
+
+static void busy_close(struct busy *busy)
+{
+    for (size_t i = 0; i < busy->count; i++)
+        close(busy->waiting[i]);
+    close(busy->listener);
+}
+
+/* Lets the client wait, then serves whoever is in the queue, the client last. */
+static void *busy_serve(void *context)
+{
+    static const char answer[] = "HTTP/1.1 204 No Content\r\n\r\n";
+    struct busy *busy = context;
+    char request[4096];
+    bool asked;
+    int fd;
+
+    usleep(300000);
+    for (size_t i = 0; i < busy->count; i++)
+        close(accept4(busy->listener, NULL, NULL, SOCK_CLOEXEC));
+    do {
+        fd = accept4(busy->listener, NULL, NULL, SOCK_CLOEXEC);
+        asked = read(fd, request, sizeof(request)) > 0; /* not, where one only waited */
+        if (asked)
+            (void)!write(fd, answer, sizeof(answer) - 1);
+        close(fd);
+    } while (!asked);
+    return NULL;
+}
+
+static void test_full_queue_is_waited_for(void **state)
+{
+    struct client *client = client_new(socket_path);
+    struct answer got = {0};
+    struct error e = {0};
+    struct busy busy;
+    pthread_t thread;
+
+    (void)state;
+    busy_open(&busy);
+    assert_int_equal(pthread_create(&thread, NULL, busy_serve, &busy), 0);
+    if (client_request(client, "GET", "/x", NULL, &got, &e) != 0)
+        fail_msg("%s", e.text);
+    assert_int_equal(got.status, 204);
+    pthread_join(thread, NULL);
+    busy_close(&busy);
+    client_free(client);
+}
+
+static void test_full_queue_is_not_waited_for_for_ever(void **state)
+{
+    struct client *client = client_new(socket_path);
+    struct answer got = {0};
+    struct error e = {0};
+    struct busy busy;
+
+    (void)state;
+    busy_open(&busy);
+    assert_int_equal(client_request(client, "GET", "/x", NULL, &got, &e), ERROR_UNAVAILABLE);
+    assert_non_null(strstr(e.text, "is busy: its queue has been full for 5 s; try again"));
+    busy_close(&busy);
+    client_free(client);
+}
+
 static void test_escape(void **state)
 {
     static const struct {
@@ -135,6 +259,9 @@ int main(void)
         cmocka_unit_test(test_bad_answers),
         cmocka_unit_test(test_largest_answer_is_taken),
         cmocka_unit_test(test_unreachable),
+        cmocka_unit_test(test_socket_paths_that_cannot_be),
+        cmocka_unit_test(test_full_queue_is_waited_for),
+        cmocka_unit_test(test_full_queue_is_not_waited_for_for_ever),
         cmocka_unit_test(test_escape),
     };
 

@@ -176,6 +176,8 @@ static const struct row rows[] = {
     {{NULL}, .status = 2, .error = "volctl: which command?"},
     {{"rm", "--frobnicate", "x"}, .status = 2, .error = "unrecognized option '--frobnicate'"},
     {{"--socket", "/nonexistent/s", "ls"}, .status = 1, .error = "volctl: cannot reach the daemon at /nonexistent/s: No such file or directory; is the daemon running? start it with: volumefs --store DIR MOUNTPOINT\n"},
+    {{"ls", "--socket="}, .status = 2, .error = "volctl ls: --socket needs a path; leave it out for the default\n"},
+    {{"--socket", "", "ls"}, .status = 2, .error = "volctl: --socket needs a path"},
     {{"ls", "--socket=/nonexistent/s"}, .status = 1, .error = "volctl: cannot reach the daemon at /nonexistent/s:"},
     {{"rm", "a", "b", "--socket=/nonexistent/s"}, .status = 1, .error = "volctl: cannot reach the daemon at /nonexistent/s:"},
     {{"version", "--socket=/nonexistent/s"}, .status = 1, .out = "Client:\n  version       " VOLUMEFS_VERSION "\n", .error = "cannot reach the daemon"},

@@ -2,7 +2,9 @@
  * HTTP over a unix socket with libcurl, which nothing else here knows of.
  *
  * The host in the URL means nothing: every connection goes to the socket, and
- * proxies from the environment are not asked. An answer is read up to a bound.
+ * proxies from the environment are not asked. The library takes a full queue of
+ * the daemon's for a failure and does not say of what kind: a connect of our own
+ * then waits for a place, or finds out. An answer is read up to a bound.
  */
 #include "tools/volctl/client.h"
 
@@ -12,8 +14,13 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { CONNECT_TIMEOUT_S = 5, REQUEST_TIMEOUT_S = 600 };
+enum { CONNECT_TIMEOUT_S = 5, CONNECT_PAUSE_US = 10000, REQUEST_TIMEOUT_S = 600 };
 
 struct client {
     CURL *curl;
@@ -86,11 +93,9 @@ static void curl_slist_free_p(struct curl_slist **list)
     curl_slist_free_all(*list);
 }
 
-static int client_explain(const struct client *client, CURLcode code,
+static int client_explain(const struct client *client, CURLcode code, int err,
                           const struct receiver *receiver, struct error *e)
 {
-    long err = 0;
-
     if (code == CURLE_OUT_OF_MEMORY)
         return -ENOMEM;
     if (code == CURLE_WRITE_ERROR && receiver->too_large)
@@ -98,19 +103,57 @@ static int client_explain(const struct client *client, CURLcode code,
                          CLIENT_ANSWER_MAX >> 20);
     if (code == CURLE_WRITE_ERROR)
         return -ENOMEM;
-    curl_easy_getinfo(client->curl, CURLINFO_OS_ERRNO, &err);
     if (code == CURLE_COULDNT_CONNECT && err == EACCES)
         return error_set(e, ERROR_DENIED,
                          "may not open the daemon's socket %s; become root or a member of the "
                          "socket's group (ls -l shows it)",
                          client->socket);
+    if (code == CURLE_COULDNT_CONNECT && err == EAGAIN)
+        return error_set(e, ERROR_UNAVAILABLE,
+                         "the daemon at %s is busy: its queue has been full for %d s; try again",
+                         client->socket, CONNECT_TIMEOUT_S);
     if (code == CURLE_COULDNT_CONNECT)
         return error_set(e, ERROR_UNAVAILABLE,
                          "cannot reach the daemon at %s%s%s; is the daemon running? start it with: "
                          "volumefs --store DIR MOUNTPOINT",
-                         client->socket, err ? ": " : "", err ? strerror((int)err) : "");
+                         client->socket, err ? ": " : "", err ? strerror(err) : "");
     return error_set(e, ERROR_UNAVAILABLE, "the daemon at %s did not answer: %s; its log says more",
                      client->socket, curl_easy_strerror(code));
+}
+
+/* Connects, and no more. It waits for a place in the daemon's queue. 0 or negative errno. */
+static int client_probe(const struct client *client)
+{
+    _cleanup_(close_p) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct timeval patience = {.tv_sec = CONNECT_TIMEOUT_S}; /* of a connect too */
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    memcpy(address.sun_path, client->socket, strlen(client->socket)); /* it fits: socket_check */
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+        connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return -errno;
+    return 0;
+}
+
+/* *err: why there is no connection. */
+static CURLcode client_perform(const struct client *client, int *err)
+{
+    time_t deadline = time(NULL) + CONNECT_TIMEOUT_S;
+    CURLcode code;
+
+    *err = 0;
+    for (;;) {
+        code = curl_easy_perform(client->curl);
+        if (code != CURLE_COULDNT_CONNECT)
+            return code;
+        *err = -client_probe(client);
+        if (*err)
+            return code;
+        *err = EAGAIN; /* others were quicker */
+        if (time(NULL) > deadline)
+            return code;
+        usleep(CONNECT_PAUSE_US);
+    }
 }
 
 static void client_prepare(struct client *client, const char *method, const char *url,
@@ -148,6 +191,21 @@ static struct curl_slist *client_headers(void)
     return longer;
 }
 
+static int socket_check(const char *path, struct error *e)
+{
+    enum { PATH_MOST = sizeof(((struct sockaddr_un *)0)->sun_path) - 1 };
+
+    if (!*path)
+        return error_set(e, ERROR_UNAVAILABLE,
+                         "the path of the daemon's socket is empty; give it with --socket PATH");
+    if (strlen(path) > PATH_MOST)
+        return error_set(e, ERROR_UNAVAILABLE,
+                         "the path of the daemon's socket has %zu bytes, a unix socket's may have "
+                         "%d: %s; give a shorter one with --socket PATH",
+                         strlen(path), PATH_MOST, path);
+    return 0;
+}
+
 int client_request(struct client *client, const char *method, const char *path, const char *body,
                    struct answer *out, struct error *e)
 {
@@ -155,18 +213,22 @@ int client_request(struct client *client, const char *method, const char *path, 
     _cleanup_(free_p) char *url = NULL;
     struct receiver receiver = {.answer = out};
     CURLcode code;
+    int err;
     int r;
 
     *out = (struct answer){0};
+    r = socket_check(client->socket, e);
+    if (r)
+        return r;
     if (!headers || asprintf(&url, "http://volumefs%s", path) < 0)
         return -ENOMEM;
     client_prepare(client, method, url, body, headers, &receiver);
-    code = curl_easy_perform(client->curl);
+    code = client_perform(client, &err);
     if (code == CURLE_OK)
         code = curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &out->status);
     if (code == CURLE_OK)
         return 0;
-    r = client_explain(client, code, &receiver, e);
+    r = client_explain(client, code, err, &receiver, e);
     answer_deinit(out);
     return r;
 }

@@ -26,8 +26,8 @@ void answer_deinit(struct answer *answer);
 
 /*
  * Sends one request; `path` begins with '/', is already escaped; `body` is JSON
- * or NULL. Any status is 0. ERROR_UNAVAILABLE if the daemon cannot be reached
- * (the text names the socket and the way to start it), ERROR_DENIED if the
+ * or NULL. Any status is 0. ERROR_UNAVAILABLE if the daemon cannot be reached, or its socket's
+ * path cannot be one (the text names the socket and the way to start it), ERROR_DENIED if the
  * socket may not be opened, ERROR_LIMIT for an answer past CLIENT_ANSWER_MAX,
  * -ENOMEM.
  */

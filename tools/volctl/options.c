@@ -15,6 +15,8 @@ error_t options_parse(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case OPTION_SOCKET:
+        if (!*arg)
+            argp_error(state, "--socket needs a path; leave it out for the default");
         options->volctl->socket = arg;
         return 0;
     case OPTION_FORMAT:
