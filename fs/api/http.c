@@ -7,8 +7,9 @@
  * before they read. Each connection has a thread, so a handler may block.
  *
  * Bounds: connections, handlers at work, bytes of headers (the library's memory per connection),
- * bytes of body, seconds of silence, seconds for a whole body. Who may connect
- * at all is the socket's mode; who asks is checked again by its credentials.
+ * bytes of body, seconds of silence, seconds from the accept (or the end of the last answer) to
+ * the end of the headers (deadline.h), seconds for a whole body. Who may connect at all is the
+ * socket's mode; who asks is checked again by its credentials.
  *
  * Lock: `mutex` guards `stopping`, `running` (requests between the end of their
  * body and the end of their answer) and `handlers` (those of them at work). It
@@ -17,6 +18,7 @@
 #include "fs/api/http.h"
 
 #include "catalog/cleanup.h"
+#include "fs/api/deadline.h"
 #include "fs/api/socket.h"
 #include "fs/log.h"
 
@@ -26,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +43,7 @@ enum {
 
 struct http_server {
     struct MHD_Daemon *daemon;
+    struct deadlines *deadlines; /* of connections: the headers of their next request */
     struct api_socket socket;
     const struct http_service *service;
     void *context;
@@ -75,6 +79,58 @@ static time_t clock_seconds(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec;
+}
+
+/* ---- the time for headers --------------------------------------------------- */
+
+/* NULL where there was no memory for it. */
+static struct deadline *deadline_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
+static void headers_await(struct http_server *server, struct MHD_Connection *connection)
+{
+    struct deadline *deadline = deadline_of(connection);
+
+    if (deadline)
+        deadline_set(server->deadlines, deadline);
+}
+
+static void headers_arrived(struct http_server *server, struct MHD_Connection *connection)
+{
+    struct deadline *deadline = deadline_of(connection);
+
+    if (deadline)
+        deadline_clear(server->deadlines, deadline);
+}
+
+/* The library closes the descriptor after it has told so here. */
+static void on_connection(void *context, struct MHD_Connection *connection, void **mine,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct http_server *server = context;
+    const union MHD_ConnectionInfo *info;
+
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        struct deadline *deadline = calloc(1, sizeof(*deadline));
+
+        info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *mine = deadline;
+        if (deadline) {
+            deadline->fd = info->connect_fd;
+            deadline_set(server->deadlines, deadline);
+        } else {
+            (void)shutdown(info->connect_fd, SHUT_RDWR);
+        }
+    } else if (*mine) {
+        deadline_clear(server->deadlines, *mine);
+        free(*mine);
+        *mine = NULL;
+    }
 }
 
 /* ---- refusals ------------------------------------------------------------- */
@@ -349,6 +405,7 @@ static enum MHD_Result exchange_begin(struct http_server *server, struct MHD_Con
 {
     struct exchange *x = calloc(1, sizeof(*x));
 
+    headers_arrived(server, connection);
     if (!x)
         return MHD_NO;
     x->server = server;
@@ -417,13 +474,12 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 {
     struct exchange *x = *cookie;
 
-    (void)context;
-    (void)connection;
-    (void)why;
     if (!x)
         return;
     running_end(x);
     *cookie = exchange_free(x);
+    if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        headers_await(context, connection);
 }
 
 /* Paths are split before they are decoded, so nothing is decoded by the library. */
@@ -460,6 +516,7 @@ static int lock_init(struct http_server *server)
 static struct http_server *server_free(struct http_server *server)
 {
     api_socket_deinit(&server->socket);
+    deadlines_stop(server->deadlines);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->mutex);
     free(server);
@@ -477,9 +534,9 @@ static int daemon_start(struct http_server *server, const struct http_config *co
         flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, server->socket.fd, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_TIMEOUT, server->timeout, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HEADERS_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-        MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_END);
+        (size_t)HEADERS_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK,
+        on_unescape, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (!server->daemon)
         return error_set(e, -EIO, "the HTTP server on %s cannot be started", server->socket.path);
     return 0;
@@ -511,6 +568,13 @@ int http_server_start(struct http_server **out, const struct http_config *config
     server->context = config->context;
     server->timeout = config->timeout ? config->timeout : DEFAULT_TIMEOUT;
     server->handlers_max = config->handlers ? config->handlers : DEFAULT_HANDLERS;
+    server->socket.fd = -1;
+    server->deadlines = deadlines_start(server->timeout);
+    if (!server->deadlines) {
+        server_free(server);
+        return error_set(e, -EAGAIN, "no memory or thread for the time limits of %s",
+                         config->socket_path);
+    }
     note_missing_group(config);
     r = api_socket_open(&server->socket, config->socket_path, config->group, e);
     if (r == 0) {

@@ -13,9 +13,9 @@ struct http_config {
     const char *group;
     const struct http_service *service; /* constant for the server's life */
     void *context;                      /* request.context */
-    unsigned timeout;                   /* seconds a client may be silent, or send a body; 0: 20 */
-    unsigned connections;               /* at a time; more wait or are closed; 0: 512 */
-    unsigned handlers;                  /* that run at a time, the next wait; 0: 32 */
+    unsigned timeout;     /* seconds a client may be silent, send headers, or a body; 0: 20 */
+    unsigned connections; /* at a time; more wait or are closed; 0: 512 */
+    unsigned handlers;    /* that run at a time, the next wait; 0: 32 */
 };
 
 /* Serves from threads of its own, one a connection. Codes as api_socket_open. */

@@ -87,7 +87,8 @@ const char *http_method_name(enum http_method method);
  */
 bool percent_decode(const char *text, size_t length, char *out, size_t size);
 
-/* The same for a value of the query, where '+' is a space, as in forms and as Go's clients write. */
+/* The same for a value of the query, where '+' is a space, as in forms and as Go's clients write.
+ */
 bool query_value_decode(const char *text, char *out, size_t size);
 
 /* True for "application/json", with or without parameters, in any case. */

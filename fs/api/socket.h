@@ -22,8 +22,8 @@ struct api_socket {
  * Binds and listens on `path`, mode 0660, group `group` (NULL, or unknown here:
  * the daemon's own). Makes the parent directory (0755) if it is missing;
  * replaces a socket on which nobody answers. ERROR_LOCKED: somebody answers, or is
- * starting (holds PATH.lock). ERROR_EXISTS: something that is no socket is there. ERROR_OPTION_INVALID: the
- * path is too long or not absolute.
+ * starting (holds PATH.lock). ERROR_EXISTS: something that is no socket is there.
+ * ERROR_OPTION_INVALID: the path is too long or not absolute.
  */
 int api_socket_open(struct api_socket *out, const char *path, const char *group, struct error *e);
 

@@ -477,9 +477,16 @@ static char *body_of(int code, const char *text)
     return strdup(text);
 }
 
-static const struct route small_routes[] = {{HTTP_POST, "/Echo", handle_nothing, {NULL}}};
+static int handle_slowly(const struct request *request, struct response *response, struct error *e)
+{
+    sleep(2);
+    return handle_nothing(request, response, e);
+}
+
+static const struct route small_routes[] = {{HTTP_POST, "/Echo", handle_nothing, {NULL}},
+                                            {HTTP_GET, "/Slow", handle_slowly, {NULL}}};
 static const struct http_service small_service = {.routes = small_routes,
-                                                  .route_count = 1,
+                                                  .route_count = 2,
                                                   .any_body = true,
                                                   .error_status = status_of,
                                                   .error_body = body_of};
@@ -533,28 +540,68 @@ static void test_second_service_and_slow_clients(void **state)
     assert_int_equal(access(path, F_OK), -1);
 }
 
-/* Drips a byte at a time, never silent for long: the time for a body ends it. */
-static void test_dripping_client_is_cut(void **state)
+/* Drips a byte of `text` at a time, never silent for long. Whether it was cut within 6 s. */
+static bool is_cut(int fd, const char *text)
 {
-    static const char head[] = "POST /Echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n";
+    for (int i = 0; i < 30; i++) {
+        if (send(fd, *text ? text : "x", 1, MSG_NOSIGNAL) != 1)
+            return true;
+        text += *text != 0;
+        usleep(200000);
+    }
+    return false;
+}
+
+static void check_dripping(const char *before, const char *dripped)
+{
     char path[80];
     struct http_server *server;
     struct http_config config = {.service = &small_service, .timeout = 1, .socket_path = path};
-    bool cut = false;
+    bool cut;
     int fd;
 
-    (void)state;
     snprintf(path, sizeof(path), "%s/third.sock", directory);
     assert_int_equal(http_server_start(&server, &config, NULL), 0);
     fd = client_connect(path);
-    client_send(fd, head, sizeof(head) - 1);
-    for (int i = 0; i < 30 && !cut; i++) {
-        cut = send(fd, "x", 1, MSG_NOSIGNAL) != 1;
-        usleep(200000);
-    }
+    client_send(fd, before, strlen(before));
+    cut = is_cut(fd, dripped);
     close(fd);
+    assert_int_equal(ask_echo(path), 200);
     http_server_stop(server);
     assert_true(cut);
+}
+
+static void test_dripping_client_is_cut(void **state)
+{
+    static const char first[] = "POST /Echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
+
+    (void)state;
+    check_dripping("POST /Echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", "");
+    check_dripping("", "POST /Echo HTTP/1.1\r\nHost: x\r\nX-Slow: ");
+    check_dripping("", "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n");
+    check_dripping(first, "POST /Echo HTTP/1.1\r\nHost: x\r\nX-Slow: "); /* its second */
+}
+
+/* What runs for longer than headers may take is not cut. */
+static void test_slow_answers_are_waited_for(void **state)
+{
+    static const char ask_twice[] = "GET /Slow HTTP/1.1\r\nHost: x\r\n\r\n"
+                                    "GET /Slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    char path[80];
+    struct http_server *server;
+    struct http_config config = {.service = &small_service, .timeout = 1, .socket_path = path};
+    const char *second;
+    int fd;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/slow.sock", directory);
+    assert_int_equal(http_server_start(&server, &config, NULL), 0);
+    fd = client_connect(path);
+    client_send(fd, ask_twice, sizeof(ask_twice) - 1);
+    assert_int_equal(client_receive(fd, answer_text, sizeof(answer_text)), 200);
+    second = strstr(answer_text + 1, "HTTP/1.1 200");
+    assert_non_null(second);
+    http_server_stop(server);
 }
 
 /* ---- all together ---------------------------------------------------------- */
@@ -625,6 +672,7 @@ int main(void)
         cmocka_unit_test_setup(test_requests_run_side_by_side, setup),
         cmocka_unit_test_setup(test_second_service_and_slow_clients, setup),
         cmocka_unit_test_setup(test_dripping_client_is_cut, setup),
+        cmocka_unit_test_setup(test_slow_answers_are_waited_for, setup),
     };
 
     return cmocka_run_group_tests_name("routes", tests, group_setup, group_teardown);
