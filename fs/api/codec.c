@@ -242,31 +242,32 @@ struct json_t *codec_problem(const char *subject, const char *text, const char *
                      "Next", text_value(next));
 }
 
-/* The mode as -v would have it: "ro,Z,nocopy", "" for the default. */
+/* What -v would have to say for what is recorded: "ro,Z,nocopy", "" for the defaults. */
 static void mode_text(const struct attachment *attachment, char *out, size_t size)
 {
     const char *label = attachment->label == LABEL_SHARED    ? ",z"
                         : attachment->label == LABEL_PRIVATE ? ",Z"
                                                              : "";
+    bool usual = !attachment->propagation[0] || strcmp(attachment->propagation, "rprivate") == 0;
     char text[64];
 
     snprintf(text, sizeof(text), "%s%s%s%s%s", attachment->readonly ? ",ro" : "", label,
-             attachment->nocopy ? ",nocopy" : "", attachment->propagation[0] ? "," : "",
-             attachment->propagation);
+             attachment->nocopy ? ",nocopy" : "", usual ? "" : ",",
+             usual ? "" : attachment->propagation);
     snprintf(out, size, "%s", text[0] ? text + 1 : "");
 }
 
 struct json_t *codec_mount(const struct attachment *attachment, const struct volume *volume,
-                           const char *source)
+                           const char *source, const char *mode)
 {
-    char mode[64];
+    char recorded[64];
 
-    mode_text(attachment, mode, sizeof(mode));
+    mode_text(attachment, recorded, sizeof(recorded));
     return json_pack("{s:s, s:s, s:o, s:o, s:s, s:s, s:b, s:s}", "Type", volume ? "volume" : "bind",
                      "Name", volume ? volume->name : "", "Source", text_value(source),
                      "Destination", text_value(attachment->destination), "Driver",
-                     volume ? volume->driver : "", "Mode", mode, "RW", !attachment->readonly,
-                     "Propagation", attachment->propagation);
+                     volume ? volume->driver : "", "Mode", mode ? mode : recorded, "RW",
+                     !attachment->readonly, "Propagation", attachment->propagation);
 }
 
 struct json_t *codec_container(const struct container *container, struct json_t *mounts)

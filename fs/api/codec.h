@@ -97,7 +97,10 @@ struct json_t *codec_volume_usage(const struct volume *volume, uint64_t size, ui
 struct json_t *codec_store_usage(const char *path, uint64_t size, uint64_t used,
                                  uint64_t available);
 struct json_t *codec_problem(const char *subject, const char *text, const char *next);
-/* `source`: the mount's path on the host; volume NULL for a host path. */
+/*
+ * `source`: the mount's path on the host; volume NULL for a host path. `mode`: as it was written,
+ * which Docker repeats; NULL: not known (it is not recorded), made up from what is.
+ */
 struct json_t *codec_mount(const struct attachment *attachment, const struct volume *volume,
-                           const char *source);
+                           const char *source, const char *mode);
 struct json_t *codec_container(const struct container *container, struct json_t *mounts);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct volumes *volumes_of(const struct request *request)
 {
@@ -22,19 +23,30 @@ static struct volumes *volumes_of(const struct request *request)
 struct mounts {
     struct json_t *array;
     const char *mountpoint;
+    const struct attach_body *body; /* what is asked for now */
 };
+
+/* The mode as this request has it; NULL for a mount of an earlier one. */
+static const char *mode_written(const struct attach_body *body, const char *destination)
+{
+    for (size_t i = 0; i < body->count; i++)
+        if (strcmp(body->specs[i].destination, destination) == 0)
+            return body->specs[i].mode ? body->specs[i].mode : "";
+    return NULL;
+}
 
 static int visit_mount(void *context, const struct attachment *attachment,
                        const struct volume *volume)
 {
     struct mounts *mounts = context;
+    const char *mode = mode_written(mounts->body, attachment->destination);
     _cleanup_(free_p) char *source = NULL;
     int length;
 
     if (!volume)
         return codec_array_add(
             mounts->array,
-            codec_mount(attachment, NULL, attachment->source ? attachment->source : ""));
+            codec_mount(attachment, NULL, attachment->source ? attachment->source : "", mode));
     length =
         asprintf(&source, "%s/%s%s%s", mounts->mountpoint, volume->name,
                  attachment->subpath ? "/" : "", attachment->subpath ? attachment->subpath : "");
@@ -42,14 +54,16 @@ static int visit_mount(void *context, const struct attachment *attachment,
         source = NULL;
         return -ENOMEM;
     }
-    return codec_array_add(mounts->array, codec_mount(attachment, volume, source));
+    return codec_array_add(mounts->array, codec_mount(attachment, volume, source, mode));
 }
 
 /* All the container's mounts, as an engine's inspect shows them. */
 static int respond_container(struct volumes *volumes, const struct container *container,
-                             struct response *response, struct error *e)
+                             const struct attach_body *body, struct response *response,
+                             struct error *e)
 {
-    struct mounts mounts = {.mountpoint = volumes_mountpoint(volumes), .array = codec_array()};
+    struct mounts mounts = {
+        .mountpoint = volumes_mountpoint(volumes), .array = codec_array(), .body = body};
     int r = catalog_attachment_each_of_container(volumes_catalog(volumes), container->id,
                                                  visit_mount, &mounts);
 
@@ -75,7 +89,7 @@ int handle_container_attach(const struct request *request, struct response *resp
         r = codec_read_attach(request->body, request->body_length, &body, e);
     if (r == 0)
         r = volumes_attach(volumes, key, body.specs, body.count, &container, e);
-    return r ? r : respond_container(volumes, &container, response, e);
+    return r ? r : respond_container(volumes, &container, &body, response, e);
 }
 
 /* ---- detach --------------------------------------------------------------- */

@@ -245,12 +245,20 @@ static void test_mount(void **state)
     struct volume volume = {.name = "web", .driver = "local"};
 
     (void)state;
-    check_text(codec_mount(&attachment, &volume, "/mnt/volumes/web"),
+    check_text(codec_mount(&attachment, &volume, "/mnt/volumes/web", NULL),
                "{\"Type\":\"volume\",\"Name\":\"web\",\"Source\":\"/mnt/volumes/web\","
                "\"Destination\":\"/d\",\"Driver\":\"local\",\"Mode\":\"ro,Z,nocopy,rslave\","
                "\"RW\":false,\"Propagation\":\"rslave\"}");
+    attachment = (struct attachment){
+        .destination = (char[]){"/d"}, .readonly = true, .propagation = "rprivate"};
+    check_text(codec_mount(&attachment, NULL, "/srv", NULL),
+               "{\"Type\":\"bind\",\"Name\":\"\",\"Source\":\"/srv\",\"Destination\":\"/d\","
+               "\"Driver\":\"\",\"Mode\":\"ro\",\"RW\":false,\"Propagation\":\"rprivate\"}");
+    check_text(codec_mount(&attachment, NULL, "/srv", "cached,ro"),
+               "{\"Type\":\"bind\",\"Name\":\"\",\"Source\":\"/srv\",\"Destination\":\"/d\","
+               "\"Driver\":\"\",\"Mode\":\"cached,ro\",\"RW\":false,\"Propagation\":\"rprivate\"}");
     attachment = (struct attachment){.destination = (char[]){"/d"}};
-    check_text(codec_mount(&attachment, NULL, "/srv"),
+    check_text(codec_mount(&attachment, NULL, "/srv", ""),
                "{\"Type\":\"bind\",\"Name\":\"\",\"Source\":\"/srv\",\"Destination\":\"/d\","
                "\"Driver\":\"\",\"Mode\":\"\",\"RW\":true,\"Propagation\":\"\"}");
 }

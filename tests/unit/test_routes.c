@@ -131,8 +131,15 @@ static const struct {
      "attach app 1 web:/data",
      "{\"Id\":\"c1\",\"Name\":\"app\",\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"web\","
      "\"Source\":\"/mnt/volumes/web\",\"Destination\":\"/data\",\"Driver\":\"local\","
-     "\"Mode\":\"ro\",\"RW\":false,\"Propagation\":\"\"},{\"Type\":\"bind\",\"Name\":\"\","
+     "\"Mode\":\"\",\"RW\":false,\"Propagation\":\"\"},{\"Type\":\"bind\",\"Name\":\"\","
      "\"Source\":\"/srv\",\"Destination\":\"/host\""},
+    {"POST", "/volumefs/containers/app/attachments", "{\"Volumes\":[\"web:/data/:z,ro\"]}", 201,
+     "attach app 1 web:/data", "\"Mode\":\"z,ro\",\"RW\":false"},
+    {"POST", "/volumefs/containers/app/attachments",
+     "{\"Mounts\":[\"src=web,dst=/data,readonly\"]}", 201, "attach app 1 web:/data",
+     "\"Mode\":\"\",\"RW\":false"},
+    {"POST", "/volumefs/containers/app/attachments", "{\"Volumes\":[\"web:/new\"]}", 201,
+     "attach app 1 web:/new", "\"Mode\":\"ro\",\"RW\":false"}, /* of /data: as recorded */
     {"POST", "/volumefs/containers/..%2f/attachments", "{\"Volumes\":[\"web:/data\"]}", 400, "",
      "name-invalid"},
     {"POST", "/volumefs/containers/app/attachments", "{\"Volumes\":[\"bad\"]}", 400, "",
