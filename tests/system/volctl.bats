@@ -31,8 +31,15 @@ volctl_refuses() {
     }
 }
 
+# The names on one line. Where ls fails the output is none that a test expects, not even nothing.
 names() {
-    volctl ls -q "$@" | paste -sd' '
+    local list
+
+    list=$(volctl ls -q "$@") || {
+        echo "volctl ls failed with status $?"
+        return 1
+    }
+    paste -sd' ' <<<"$list"
 }
 
 @test "create prints the name only, and the tree has it" {
@@ -99,6 +106,12 @@ names() {
     volctl ls | grep -E '^web .* 1 box *$'
 }
 
+@test "a list that fails is not taken for an empty one here" {
+    volctl_refuses 1 "invalid filter 'colour'" ls -q -f colour=red
+    fails names -f colour=red
+    [ -n "$(names -f colour=red || true)" ]
+}
+
 @test "filters: dangling, name, label, driver, kind, readonly" {
     volctl create --label env=test --label team web
     volctl create --label env=live --read-only webdb
@@ -163,7 +176,8 @@ names() {
     [ ! -e "$TREE/a" ]
     [ "$(cat "$TREE/b/f")" = kept ]
     volctl create c
-    volctl_refuses 1 c rename b c
+    volctl_refuses 1 'rename b: volume "c" exists, and a rename never replaces one' rename b c
+    [ "$(cat "$TREE/b/f")" = kept ]
     volctl_refuses 1 missing rename missing d
     volctl attach box b:/data
     volctl_refuses 1 box rename b d
