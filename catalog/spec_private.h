@@ -5,6 +5,7 @@
 #pragma once
 
 #include "catalog/spec.h"
+#include "catalog/spec_csv.h"
 
 /* Longest piece of a user's text repeated in an error. */
 #define SPEC_SHOWN "%.300s"
@@ -53,18 +54,6 @@ struct mount_key {
 
 /* NULL: no such key. `name` is lower-case. */
 const struct mount_key *mount_key_find(const char *name);
-
-/* The fields of one CSV record, quoted as Go's encoding/csv reads them. */
-struct csv_record {
-    char **fields;
-    size_t count;
-};
-
-enum { CSV_FIELDS_MAX = 1024 };
-
-/* 0, -ENOMEM or ERROR_SPEC_INVALID with encoding/csv's text. On failure `out` is {0}. */
-int csv_record_parse(const char *text, struct csv_record *out, struct error *e);
-void csv_record_deinit(struct csv_record *record);
 
 /* go-units' RAMInBytes: "64m", "1.5 GiB", "100". False: not a size. */
 bool spec_size_parse(const char *text, uint64_t *out);

@@ -308,6 +308,14 @@ names() {
     [ "$(volctl attach box ./here:/x --format json | jq -r '.Mounts[] | select(.Destination == "/x").Source')" = "$WORK/here" ]
 }
 
+@test "attach takes a relative host path in --mount too" {
+    mkdir "$WORK/here"
+    cd "$WORK/here"
+    volctl attach box --mount type=bind,src=.,dst=/x --mount type=bind,source=../here,dst=/y \
+        --format json >"$WORK/out"
+    [ "$(jq -r '[.Mounts[].Source] | unique[]' "$WORK/out")" = "$WORK/here" ]
+}
+
 @test "attach refuses with Docker's texts, and records nothing" {
     volctl_refuses 1 "invalid mode: sw" attach box web:/a:sw
     volctl_refuses 1 "destination can't be '/'" attach box web:/

@@ -242,14 +242,42 @@ static void test_absolute_volume(void **state)
     }
 }
 
+static void test_absolute_mount(void **state)
+{
+    static const struct {
+        const char *spec, *cwd, *want;
+    } rows[] = {
+        {"type=bind,src=./x,dst=/d", "/cwd", "type=bind,src=/cwd/x,dst=/d"},
+        {"src=.,dst=/d,TYPE=BIND", "/cwd", "src=/cwd,dst=/d,TYPE=BIND"},
+        {"type=bind,SOURCE=../x/,dst=/d,ro", "/cwd", "type=bind,SOURCE=/x,dst=/d,ro"},
+        {"type=bind,source=..,dst=/d", "/a/b", "type=bind,source=/a,dst=/d"},
+        {"type=bind,\"src=./a,b\",dst=/d", "/cwd", "type=bind,\"src=/cwd/a,b\",dst=/d"},
+        {"type=bind,src=./x,dst=/d", "/c\"w,d", "type=bind,\"src=/c\"\"w,d/x\",dst=/d"},
+        {"type=bind,src=/h,dst=/d", "/cwd", "type=bind,src=/h,dst=/d"},
+        {"type=bind,src=.x,dst=/d", "/cwd", "type=bind,src=.x,dst=/d"}, /* as Docker has it */
+        {"type=volume,src=./x,dst=/d", "/cwd", "type=volume,src=./x,dst=/d"},
+        {"src=.,dst=/d", "/cwd", "src=.,dst=/d"},
+        {"type=bind,\"src=./x", "/cwd", "type=bind,\"src=./x"},
+        {"", "/cwd", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        _cleanup_(free_p) char *got = arguments_absolute_mount(rows[i].spec, rows[i].cwd);
+
+        assert_string_equal(got, rows[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),         cmocka_unit_test(test_percents),
-        cmocka_unit_test(test_ages),          cmocka_unit_test(test_escape),
-        cmocka_unit_test(test_table),         cmocka_unit_test(test_pairs),
-        cmocka_unit_test(test_filters),       cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_ids_and_modes), cmocka_unit_test(test_absolute_volume),
+        cmocka_unit_test(test_sizes),          cmocka_unit_test(test_percents),
+        cmocka_unit_test(test_ages),           cmocka_unit_test(test_escape),
+        cmocka_unit_test(test_table),          cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_filters),        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_ids_and_modes),  cmocka_unit_test(test_absolute_volume),
+        cmocka_unit_test(test_absolute_mount),
     };
 
     setlocale(LC_ALL, "C.UTF-8");

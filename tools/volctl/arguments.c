@@ -5,8 +5,10 @@
 
 #include "catalog/cleanup.h"
 #include "catalog/spec.h"
+#include "catalog/spec_csv.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -93,18 +95,116 @@ bool arguments_check_mode(const char *text)
            strtoul(text, NULL, 8) <= 07777;
 }
 
+/* A new string; NULL: out of memory. */
+static char *path_absolute(const char *path, const char *cwd)
+{
+    _cleanup_(free_p) char *joined = NULL;
+
+    if (asprintf(&joined, "%s/%s", cwd, path) < 0) {
+        joined = NULL;
+        return NULL;
+    }
+    return spec_clean_path(joined);
+}
+
 char *arguments_absolute_volume(const char *spec, const char *cwd)
 {
     size_t length = strcspn(spec, ":");
-    _cleanup_(free_p) char *joined = NULL, *clean = NULL;
+    _cleanup_(free_p) char *source = NULL, *clean = NULL;
     char *out;
 
     if (spec[0] != '.' || !spec[length])
         return strdup(spec);
-    if (asprintf(&joined, "%s/%.*s", cwd, (int)length, spec) < 0)
-        return NULL;
-    clean = spec_clean_path(joined);
+    source = strndup(spec, length);
+    clean = source ? path_absolute(source, cwd) : NULL;
     if (!clean || asprintf(&out, "%s%s", clean, spec + length) < 0)
         return NULL;
+    return out;
+}
+
+static bool is_relative(const char *path)
+{
+    size_t dots = strspn(path, ".");
+
+    return (dots == 1 || dots == 2) && (path[dots] == '/' || !path[dots]);
+}
+
+/* The value of a field if its key is `key`, in any case; else NULL. */
+static const char *field_value(const char *field, const char *key)
+{
+    size_t length = strlen(key);
+
+    return strncasecmp(field, key, length) == 0 && field[length] == '=' ? field + length + 1 : NULL;
+}
+
+static bool record_is_bind(const struct csv_record *record)
+{
+    bool bind = false;
+
+    for (size_t i = 0; i < record->count; i++) {
+        const char *type = field_value(record->fields[i], "type");
+
+        if (type)
+            bind = strcasecmp(type, "bind") == 0;
+    }
+    return bind;
+}
+
+/* Quoted only where it must be. */
+static void field_write(FILE *stream, const char *field)
+{
+    if (!strpbrk(field, ",\"\n")) {
+        fputs(field, stream);
+        return;
+    }
+    fputc('"', stream);
+    for (; *field; field++)
+        fprintf(stream, "%s%c", *field == '"' ? "\"" : "", *field);
+    fputc('"', stream);
+}
+
+static int field_write_absolute(FILE *stream, const char *field, const char *cwd)
+{
+    const char *source = field_value(field, "source");
+    _cleanup_(free_p) char *absolute = NULL, *whole = NULL;
+
+    if (!source)
+        source = field_value(field, "src");
+    if (!source || !is_relative(source)) {
+        field_write(stream, field);
+        return 0;
+    }
+    absolute = path_absolute(source, cwd);
+    if (!absolute || asprintf(&whole, "%.*s%s", (int)(source - field), field, absolute) < 0) {
+        whole = NULL;
+        return -ENOMEM;
+    }
+    field_write(stream, whole);
+    return 0;
+}
+
+char *arguments_absolute_mount(const char *spec, const char *cwd)
+{
+    _cleanup_(csv_record_deinit) struct csv_record record = {0};
+    size_t size = 0;
+    char *out = NULL;
+    FILE *stream;
+    int r = csv_record_parse(spec, &record, NULL);
+
+    if (r < 0)
+        return NULL;
+    if (r > 0 || !record_is_bind(&record))
+        return strdup(spec); /* a mistake is the daemon's to explain */
+    stream = open_memstream(&out, &size);
+    if (!stream)
+        return NULL;
+    for (size_t i = 0; i < record.count && r == 0; i++) {
+        fputs(i ? "," : "", stream);
+        r = field_write_absolute(stream, record.fields[i], cwd);
+    }
+    if (fclose(stream) != 0 || r) {
+        free(out);
+        return NULL;
+    }
     return out;
 }

@@ -30,3 +30,9 @@ bool arguments_check_mode(const char *text);
  * Docker's command line does; any other is copied. NULL: out of memory.
  */
 char *arguments_absolute_volume(const char *spec, const char *cwd);
+
+/*
+ * The same for the source of a --mount with type=bind ("./x", ".", "../x"): quoting is undone and
+ * done anew. Any other, and what is no CSV, is copied. NULL: out of memory.
+ */
+char *arguments_absolute_mount(const char *spec, const char *cwd);

@@ -24,12 +24,15 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static int add_volume(struct attach *attach, const char *spec)
+/* Host paths are relative to where the user is, not to where the daemon is. */
+static void add_spec(struct argp_state *state, json_t *specs, const char *spec,
+                     char *(*make_absolute)(const char *spec, const char *cwd))
 {
     _cleanup_(free_p) char *cwd = getcwd(NULL, 0);
-    _cleanup_(free_p) char *absolute = cwd ? arguments_absolute_volume(spec, cwd) : NULL;
+    _cleanup_(free_p) char *absolute = cwd ? make_absolute(spec, cwd) : NULL;
 
-    return json_array_append_new(attach->volumes, json_string(absolute ? absolute : spec));
+    if (json_array_append_new(specs, json_string(absolute ? absolute : spec)) < 0)
+        argp_error(state, "'%s' is not UTF-8", spec);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -38,17 +41,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case 'v':
-        if (add_volume(attach, arg) < 0)
-            argp_error(state, "'%s' is not UTF-8", arg);
+        add_spec(state, attach->volumes, arg, arguments_absolute_volume);
         return 0;
     case KEY_MOUNT:
-        if (json_array_append_new(attach->mounts, json_string(arg)) < 0)
-            argp_error(state, "'%s' is not UTF-8", arg);
+        add_spec(state, attach->mounts, arg, arguments_absolute_mount);
         return 0;
     case ARGP_KEY_END: /* the operands are known */
         for (int i = 1; i < attach->options.operand_count; i++)
-            if (add_volume(attach, attach->options.operands[i]) < 0)
-                argp_error(state, "'%s' is not UTF-8", attach->options.operands[i]);
+            add_spec(state, attach->volumes, attach->options.operands[i],
+                     arguments_absolute_volume);
         if (attach->options.operand_count > 0 && json_array_size(attach->volumes) == 0 &&
             json_array_size(attach->mounts) == 0)
             argp_error(state, "which volume? write NAME:DESTINATION or --mount");
