@@ -5,6 +5,7 @@ bats_require_minimum_version 1.5.0
 load lib
 
 setup() {
+    set -o pipefail # jq -e takes no input at all for true
     require_mounts
     work_make
     daemon_start
@@ -480,6 +481,26 @@ names() {
     volctl_refuses 2 'which command?'
     volctl_refuses 2 "there is no command 'frobnicate'" frobnicate
     volctl_refuses 2 'an argument is missing' rm
+}
+
+@test "every command speaks JSON" {
+    volctl create web --format json | jq -e '.Name == "web" and .Kind == "named"'
+    volctl set web readonly=on --format json | jq -e '.ReadOnly'
+    volctl rename web db --format json | jq -e '.Name == "db"'
+    volctl attach box db:/d --format json | jq -e '.Mounts | length == 1'
+    volctl refs db --format json | jq -e '.RefCount == 1'
+    volctl detach box /d --format json | jq -e '.Destinations == ["/d"]'
+    volctl inspect db --format json | jq -e '.[0].Name == "db"'
+    volctl inspect db --format table | grep -E '^ReadOnly +true'
+    volctl ls --format json | jq -e 'length == 1'
+    volctl df --format json | jq -e '.Volumes | length == 1'
+    volctl rm db --format json | jq -e '.[0].Name == "db"'
+    volctl prune -f --format json | jq -e '.VolumesDeleted == [] and .Errors == []'
+    volctl doctor --format json | jq -e '.Problems == []'
+    volctl version --format json | jq -e '.Client.Version'
+    for command in create ls inspect refs df set rename rm prune attach detach doctor version; do
+        volctl "$command" --help | grep -F -e '--format=table|json'
+    done
 }
 
 @test "an output that cannot be written is an error" {

@@ -5,13 +5,13 @@ _volctl_commands='create ls inspect refs df set rename rm prune attach detach do
 
 _volctl_options() {
     case $1 in
-        create) echo '--opt --label --driver --read-only --uid --gid --mode --socket --help' ;;
+        create) echo '--opt --label --driver --read-only --uid --gid --mode --format --socket --help' ;;
         ls) echo '--quiet --filter --format --socket --help' ;;
-        rm) echo '--force --socket --help' ;;
+        rm) echo '--force --format --socket --help' ;;
         prune) echo '--all --force --dry-run --filter --format --socket --help' ;;
         attach) echo '--volume --mount --format --socket --help' ;;
         doctor) echo '--rebuild --store --format --socket --help' ;;
-        refs | df | version) echo '--format --socket --help' ;;
+        inspect | refs | df | set | rename | detach | version) echo '--format --socket --help' ;;
         '') echo '--socket --help --usage --version' ;;
         *) echo '--socket --help' ;;
     esac

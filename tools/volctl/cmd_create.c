@@ -23,6 +23,7 @@ static const struct argp_option options[] = {
     {"uid", KEY_UID, "NUMBER", 0, "Owner of its root directory", 0},
     {"gid", KEY_GID, "NUMBER", 0, "Group of its root directory", 0},
     {"mode", KEY_MODE, "OCTAL", 0, "Mode of its root directory", 0},
+    OPTION_ROW_FORMAT,
     OPTION_ROW_SOCKET,
     {0},
 };
@@ -101,6 +102,8 @@ int cmd_create(struct volctl *volctl, int argc, char **argv)
     r = call_daemon(volctl, &call, &answer, &e);
     if (r)
         return volctl_report(r, &e);
+    if (create.options.json)
+        return print_json(answer);
     text_print(stdout, field_text(answer, "Name"));
     putchar('\n');
     return EXIT_OK;

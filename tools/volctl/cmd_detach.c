@@ -2,7 +2,20 @@
 #include "tools/volctl/call.h"
 #include "tools/volctl/options.h"
 
-static const struct argp_option options[] = {OPTION_ROW_SOCKET, {0}};
+#include "catalog/cleanup.h"
+
+#include <errno.h>
+
+static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROW_SOCKET, {0}};
+
+/* An empty list of destinations with All: they were not given one by one. */
+static int detach_print(const char *container, bool all, json_t *destinations)
+{
+    _cleanup_(json_decref_p) json_t *answer = json_pack("{s:s, s:b, s:O}", "Container", container,
+                                                        "All", all, "Destinations", destinations);
+
+    return answer ? print_json(answer) : volctl_report(-ENOMEM, NULL);
+}
 
 int cmd_detach(struct volctl *volctl, int argc, char **argv)
 {
@@ -14,7 +27,9 @@ int cmd_detach(struct volctl *volctl, int argc, char **argv)
         NULL,
         NULL,
         NULL};
+    _cleanup_(json_decref_p) json_t *detached = json_array();
     struct options input = {.volctl = volctl};
+    bool all = false;
     int status = EXIT_OK, i = 1;
 
     options_read(&argp, argc, argv, &input, 1, -1);
@@ -27,10 +42,15 @@ int cmd_detach(struct volctl *volctl, int argc, char **argv)
         struct error e = {0};
         int r = call_daemon(volctl, &call, NULL, &e);
 
+        all = !r && !one;
+        if (!r && one && json_array_append_new(detached, json_string(input.operands[i])) < 0)
+            r = -ENOMEM;
         if (r)
             status = volctl_report(r, &e);
         if (call_is_hopeless(r))
             break;
     } while (++i < input.operand_count);
+    if (input.json && detach_print(input.operands[0], all, detached) != EXIT_OK)
+        return EXIT_ERROR;
     return status;
 }

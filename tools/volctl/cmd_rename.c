@@ -4,7 +4,7 @@
 
 #include "catalog/cleanup.h"
 
-static const struct argp_option options[] = {OPTION_ROW_SOCKET, {0}};
+static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROW_SOCKET, {0}};
 
 int cmd_rename(struct volctl *volctl, int argc, char **argv)
 {
@@ -17,7 +17,7 @@ int cmd_rename(struct volctl *volctl, int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    _cleanup_(json_decref_p) json_t *body = json_object();
+    _cleanup_(json_decref_p) json_t *body = json_object(), *answer = NULL;
     struct options input = {.volctl = volctl};
     struct call call = {.method = "PATCH", .segments = {"volumes"}, .body = body};
     struct error e = {0};
@@ -29,6 +29,8 @@ int cmd_rename(struct volctl *volctl, int argc, char **argv)
         return volctl_report(ERROR_NAME_INVALID, &e);
     }
     call.segments[1] = input.operands[0];
-    r = call_daemon(volctl, &call, NULL, &e);
-    return r ? volctl_report(r, &e) : EXIT_OK;
+    r = call_daemon(volctl, &call, &answer, &e);
+    if (r)
+        return volctl_report(r, &e);
+    return input.json ? print_json(answer) : EXIT_OK;
 }

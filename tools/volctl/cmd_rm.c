@@ -3,6 +3,10 @@
 #include "tools/volctl/options.h"
 #include "tools/volctl/text.h"
 
+#include "catalog/cleanup.h"
+
+#include <errno.h>
+
 struct rm {
     struct options options;
     bool force;
@@ -10,6 +14,7 @@ struct rm {
 
 static const struct argp_option options[] = {
     {"force", 'f', NULL, 0, "It is no error if a volume does not exist", 0},
+    OPTION_ROW_FORMAT,
     OPTION_ROW_SOCKET,
     {0},
 };
@@ -24,6 +29,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
+/* At once, so that it is known what went if the rest does not. JSON waits for the end. */
+static int rm_print_name(const struct rm *rm, json_t *removed, const char *name)
+{
+    if (rm->options.json)
+        return json_array_append_new(removed, json_pack("{s:s}", "Name", name)) < 0 ? -ENOMEM : 0;
+    text_print(stdout, name);
+    putchar('\n');
+    return 0;
+}
+
 int cmd_rm(struct volctl *volctl, int argc, char **argv)
 {
     static const struct argp argp = {
@@ -35,6 +50,7 @@ int cmd_rm(struct volctl *volctl, int argc, char **argv)
         NULL,
         NULL,
         NULL};
+    _cleanup_(json_decref_p) json_t *removed = json_array();
     struct rm rm = {.options.volctl = volctl};
     int status = EXIT_OK;
 
@@ -47,14 +63,15 @@ int cmd_rm(struct volctl *volctl, int argc, char **argv)
         struct error e = {0};
         int r = call_daemon(volctl, &call, NULL, &e);
 
-        if (!r) {
-            text_print(stdout, rm.options.operands[i]);
-            putchar('\n');
+        if (!r)
+            r = rm_print_name(&rm, removed, rm.options.operands[i]);
+        if (!r)
             continue;
-        }
         status = volctl_report(r, &e);
         if (call_is_hopeless(r))
             break;
     }
+    if (rm.options.json && print_json(removed) != EXIT_OK)
+        return EXIT_ERROR;
     return status;
 }

@@ -5,7 +5,7 @@
 
 #include "catalog/cleanup.h"
 
-static const struct argp_option options[] = {OPTION_ROW_SOCKET, {0}};
+static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROW_SOCKET, {0}};
 
 int cmd_set(struct volctl *volctl, int argc, char **argv)
 {
@@ -18,7 +18,7 @@ int cmd_set(struct volctl *volctl, int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    _cleanup_(json_decref_p) json_t *body = json_object();
+    _cleanup_(json_decref_p) json_t *body = json_object(), *answer = NULL;
     struct options input = {.volctl = volctl};
     struct call call = {.method = "PATCH", .segments = {"volumes"}, .body = body};
     struct error e = {0};
@@ -32,6 +32,8 @@ int cmd_set(struct volctl *volctl, int argc, char **argv)
         return r > 0 ? EXIT_USAGE : EXIT_ERROR;
     }
     call.segments[1] = input.operands[0];
-    r = call_daemon(volctl, &call, NULL, &e);
-    return r ? volctl_report(r, &e) : EXIT_OK;
+    r = call_daemon(volctl, &call, &answer, &e);
+    if (r)
+        return volctl_report(r, &e);
+    return input.json ? print_json(answer) : EXIT_OK;
 }
