@@ -94,6 +94,23 @@ names() {
     [ "$(volctl ls --format json | jq -r 'map(.Name) | join(" ")')" = 'db web' ]
 }
 
+# on_terminal COLUMNS COMMAND…: what it prints on a terminal so wide.
+on_terminal() {
+    LC_ALL=C.UTF-8 timeout 60 script -qec "stty cols $1; $(printf '%q ' "${@:2}")" /dev/null | tr -d '\r'
+}
+
+@test "ls on a narrow terminal shortens anonymous names, and marks what it cuts" {
+    name=$(volctl create)
+    for box in 1 2 3 4; do
+        volctl attach "container-$box" "$name:/data"
+    done
+    on_terminal 80 "$VOLCTL" ls | grep -E "^${name:0:12}… .* 4 container-1, [^…]*…$"
+    on_terminal 250 "$VOLCTL" ls | grep -E "^$name .* container-1, .*, container-4$"
+    [ "$(on_terminal 80 "$VOLCTL" ls -q)" = "$name" ]
+    [ "$(on_terminal 80 "$VOLCTL" ls --format json | jq -r '.[0].Name')" = "$name" ]
+    volctl ls | grep -E "^$name .* container-4$"
+}
+
 @test "ls of no volumes is a header, an empty list and an empty array" {
     [[ $(volctl ls) == NAME* ]]
     [ "$(volctl ls | wc -l)" -eq 1 ]

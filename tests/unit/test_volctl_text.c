@@ -136,8 +136,64 @@ static void test_table(void **state)
     assert_string_equal(wide, "NAME      REFS USED BY\n"
                               "web         12 a container, another\n"
                               "d\\x1b[1mb    0 -");
-    assert_int_equal(table_to_string(table, 25, &narrow), 0);
-    assert_non_null(strstr(narrow, "web         12 a contain"));
+    assert_int_equal(table_to_string(table, 29, &narrow), 0);
+    assert_string_equal(narrow, "NAME      REFS USED BY\n"
+                                "web         12 a container, …\n"
+                                "d\\x1b[1mb    0 -");
+}
+
+#define ANONYMOUS "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void check_fit(const char *name, const char *users, size_t width, const char *want)
+{
+    static const struct column columns[] = {
+        {"NAME", .name_of_volume = true}, {"REFS", .right = true}, {"USED BY", .trunc = true}};
+    _cleanup_(table_free_p) struct table *table = table_new(columns, COUNT(columns));
+    _cleanup_(free_p) char *got = NULL;
+
+    assert_int_equal(table_add(table, (const char *const[]){name, "1", users}), 0);
+    assert_int_equal(table_to_string(table, width, &got), 0);
+    assert_string_equal(strrchr(got, '\n') + 1, want);
+}
+
+static void test_table_on_a_narrow_terminal(void **state)
+{
+    (void)state;
+    check_fit(ANONYMOUS, "box", 0, ANONYMOUS "    1 box");
+    check_fit(ANONYMOUS, "box", 77, ANONYMOUS "    1 box"); /* it fits */
+    check_fit(ANONYMOUS, "box", 76, "0123456789ab…    1 box");
+    check_fit(ANONYMOUS, "one, two, three, four", 33, "0123456789ab…    1 one, two, thr…");
+    check_fit("a-name-of-30-letters-----------", "one, two, three", 49,
+              "a-name-of-30-letters-----------    1 one, two, t…");
+    /* the others are too wide already: cutting would lose the rest and not help */
+    check_fit("a-name-of-30-letters-----------", "one, two, three", 48,
+              "a-name-of-30-letters-----------    1 one, two, three");
+    check_fit("a-name-of-30-letters-----------", "one, two, three", 10,
+              "a-name-of-30-letters-----------    1 one, two, three");
+}
+
+static void test_cut(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t width;
+        const char *want;
+    } rows[] = {{"", 0, ""},
+                {"abc", 3, "abc"},
+                {"abcd", 3, "ab…"},
+                {"grün€", 5, "grün€"},
+                {"grün€s", 5, "grün…"},
+                {"日本語", 6, "日本語"},
+                {"日本語", 5, "日本…"},
+                {"日本語", 4, "日…"},
+                {"abc", 1, "…"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(free_p) char *got = text_cut(rows[i].text, rows[i].width);
+
+        assert_string_equal(got, rows[i].want);
+    }
 }
 
 static void test_pairs(void **state)
@@ -272,12 +328,19 @@ static void test_absolute_mount(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),          cmocka_unit_test(test_percents),
-        cmocka_unit_test(test_ages),           cmocka_unit_test(test_escape),
-        cmocka_unit_test(test_table),          cmocka_unit_test(test_pairs),
-        cmocka_unit_test(test_filters),        cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_ids_and_modes),  cmocka_unit_test(test_absolute_volume),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_percents),
+        cmocka_unit_test(test_ages),
+        cmocka_unit_test(test_escape),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_ids_and_modes),
+        cmocka_unit_test(test_absolute_volume),
         cmocka_unit_test(test_absolute_mount),
+        cmocka_unit_test(test_table_on_a_narrow_terminal),
+        cmocka_unit_test(test_cut),
     };
 
     setlocale(LC_ALL, "C.UTF-8");

@@ -61,8 +61,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static int attach_print(const json_t *answer)
 {
-    static const struct column columns[] = {
-        {"DESTINATION"}, {"TYPE"}, {"SOURCE", .trunc = true}, {"ACCESS"}, {"MODE"}};
+    static const struct column columns[] = {{"DESTINATION"},
+                                            {"TYPE"},
+                                            {"SOURCE", .name_of_volume = true, .trunc = true},
+                                            {"ACCESS"},
+                                            {"MODE"}};
     _cleanup_(table_free_p) struct table *table =
         table_new(columns, sizeof(columns) / sizeof(columns[0]));
     json_t *mount;

@@ -50,12 +50,8 @@ static void df_print_store(const json_t *store)
 static int df_print(const json_t *answer)
 {
     static const struct column columns[] = {
-        {"NAME"},
-        {"SIZE", .right = true},
-        {"LIMIT", .right = true},
-        {"USE%", .right = true},
-        {"INODES", .right = true},
-        {"REFS", .right = true},
+        {"NAME", .name_of_volume = true}, {"SIZE", .right = true},   {"LIMIT", .right = true},
+        {"USE%", .right = true},          {"INODES", .right = true}, {"REFS", .right = true},
     };
     _cleanup_(table_free_p) struct table *table =
         table_new(columns, sizeof(columns) / sizeof(columns[0]));

@@ -105,7 +105,7 @@ static int ls_add_row(struct volctl *volctl, struct table *table, const json_t *
 
 static int ls_print_table(struct volctl *volctl, const json_t *volumes)
 {
-    static const struct column columns[] = {{"NAME"},
+    static const struct column columns[] = {{"NAME", .name_of_volume = true},
                                             {"DRIVER"},
                                             {"KIND"},
                                             {"ACCESS"},

@@ -8,13 +8,14 @@
 
 struct column {
     const char *name;
-    bool right; /* numbers */
-    bool trunc; /* gives way first when the terminal is narrow */
+    bool right;          /* numbers */
+    bool name_of_volume; /* on a narrow terminal anonymous ones are cut to 12 digits first */
+    bool trunc;          /* then this is cut, if something is left for it */
 };
 
 struct table; /* opaque */
 
-/* NULL: out of memory. */
+/* `columns` is kept, not copied. NULL: out of memory. */
 struct table *table_new(const struct column *columns, size_t count);
 struct table *table_free(struct table *table); /* returns NULL */
 void table_free_p(struct table **table);
@@ -22,7 +23,10 @@ void table_free_p(struct table **table);
 /* As many texts as columns; copied and escaped; NULL is "-". 0 or -ENOMEM. */
 int table_add(struct table *table, const char *const *texts);
 
-/* To stdout, in the terminal's width; without limit if stdout is none. 0 or negative errno. */
+/*
+ * To stdout, cut to the terminal's width where that helps (an ellipsis shows it); whole if stdout
+ * is none. 0 or negative errno.
+ */
 int table_print(struct table *table);
 
 /* The same into a new string, `width` columns wide, 0 unlimited. */

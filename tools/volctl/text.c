@@ -5,9 +5,11 @@
 
 #include "catalog/cleanup.h"
 
+#include <langinfo.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 void text_format_size(uint64_t bytes, char out[TEXT_SHORT])
 {
@@ -112,6 +114,65 @@ char *text_escape(const char *text)
     }
     *end = 0;
     return out;
+}
+
+/* Bytes of the first character; *columns: its width. Of no character: one, as it is shown. */
+static size_t character_length(const char *text, size_t *columns)
+{
+    mbstate_t state = {0};
+    wchar_t wide;
+    size_t length = mbrtowc(&wide, text, MB_CUR_MAX, &state);
+    int width;
+
+    *columns = 1;
+    if (length == 0 || length == (size_t)-1 || length == (size_t)-2)
+        return 1;
+    width = wcwidth(wide);
+    if (width >= 0)
+        *columns = (size_t)width;
+    return length;
+}
+
+size_t text_width(const char *text)
+{
+    size_t total = 0;
+
+    while (*text) {
+        size_t columns;
+
+        text += character_length(text, &columns);
+        total += columns;
+    }
+    return total;
+}
+
+static const char *ellipsis(void)
+{
+    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? "…" : "...";
+}
+
+size_t text_ellipsis_width(void)
+{
+    return text_width(ellipsis());
+}
+
+char *text_cut(const char *text, size_t width)
+{
+    size_t mark = text_ellipsis_width(), used = 0;
+    const char *end = text;
+    char *out;
+
+    if (text_width(text) <= width)
+        return strdup(text);
+    while (*end) {
+        size_t columns, length = character_length(end, &columns);
+
+        if (used + columns + mark > width)
+            break;
+        used += columns;
+        end += length;
+    }
+    return asprintf(&out, "%.*s%s", (int)(end - text), text, ellipsis()) < 0 ? NULL : out;
 }
 
 void text_print(FILE *stream, const char *text)

@@ -29,5 +29,17 @@ void text_format_age(int64_t ns, int64_t now, char out[TEXT_SHORT]);
  */
 char *text_escape(const char *text);
 
+/* The columns a text takes on the terminal, in its locale. */
+size_t text_width(const char *text);
+
+/*
+ * A copy of at most `width` columns; what was cut is marked by an ellipsis ("...", where the
+ * locale has no "…"). NULL: out of memory.
+ */
+char *text_cut(const char *text, size_t width);
+
+/* The columns of that ellipsis. */
+size_t text_ellipsis_width(void);
+
 /* Writes the escaped text. */
 void text_print(FILE *stream, const char *text);
