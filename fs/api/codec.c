@@ -126,10 +126,15 @@ struct json_t *codec_volume(const struct volume *volume, const char *mountpoint,
                      time_value(volume->last_used_at), "RefCount", (json_int_t)references);
 }
 
-struct json_t *codec_volume_details(struct json_t *volume, const struct references *references,
-                                    uint64_t size)
+static json_t *measured(const struct measure *measure, uint64_t value)
 {
-    json_t *usage = json_pack("{s:o, s:I}", "Size", codec_number(size), "RefCount",
+    return measure->known ? codec_number(value) : json_integer(-1);
+}
+
+struct json_t *codec_volume_details(struct json_t *volume, const struct references *references,
+                                    const struct measure *measure)
+{
+    json_t *usage = json_pack("{s:o, s:I}", "Size", measured(measure, measure->size), "RefCount",
                               (json_int_t)references->containers);
     json_t *refs = codec_references(references);
 
@@ -222,12 +227,13 @@ struct json_t *codec_status(const struct daemon_status *s)
         codec_number(s->denials));
 }
 
-struct json_t *codec_volume_usage(const struct volume *volume, uint64_t size, uint64_t inodes,
+struct json_t *codec_volume_usage(const struct volume *volume, const struct measure *measure,
                                   uint32_t references)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:I}", "Name", volume->name, "Size", codec_number(size),
-                     "Inodes", codec_number(inodes), "SizeLimit", codec_number(volume->size_limit),
-                     "RefCount", (json_int_t)references);
+    return json_pack("{s:s, s:o, s:o, s:o, s:I}", "Name", volume->name, "Size",
+                     measured(measure, measure->size), "Inodes", measured(measure, measure->inodes),
+                     "SizeLimit", codec_number(volume->size_limit), "RefCount",
+                     (json_int_t)references);
 }
 
 struct json_t *codec_store_usage(const char *path, uint64_t size, uint64_t used, uint64_t available)

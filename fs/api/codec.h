@@ -83,16 +83,22 @@ struct json_t *codec_string(const char *text);
 struct json_t *codec_error(int code, const char *text);
 struct json_t *codec_volume(const struct volume *volume, const char *mountpoint,
                             uint32_t references);
+/* What a volume uses; −1 in JSON where it is not known, as Docker writes it. */
+struct measure {
+    uint64_t size; /* bytes */
+    uint64_t inodes;
+    bool known;
+};
 /* Adds Refs and UsageData to a volume. Takes it over and answers it. */
 struct json_t *codec_volume_details(struct json_t *volume, const struct references *references,
-                                    uint64_t size);
+                                    const struct measure *measure);
 struct json_t *codec_volume_list(struct json_t *volumes);
 struct json_t *codec_references(const struct references *references);
 struct json_t *codec_pruned(const char *name, uint64_t size);
 /* Takes the arrays over. */
 struct json_t *codec_prune(struct json_t *removed, uint64_t reclaimed, struct json_t *errors);
 struct json_t *codec_status(const struct daemon_status *status);
-struct json_t *codec_volume_usage(const struct volume *volume, uint64_t size, uint64_t inodes,
+struct json_t *codec_volume_usage(const struct volume *volume, const struct measure *measure,
                                   uint32_t references);
 struct json_t *codec_store_usage(const char *path, uint64_t size, uint64_t used,
                                  uint64_t available);

@@ -78,19 +78,16 @@ static int visit_measured(void *context, const struct volume *volume, uint32_t r
 }
 
 static int add_usages(struct volumes *volumes, const struct measuring *measuring,
-                      struct json_t *array, struct error *e)
+                      struct json_t *array)
 {
     for (size_t i = 0; i < measuring->count; i++) {
         const struct measured *item = &measuring->items[i];
-        uint64_t size;
-        uint64_t inodes;
-        int r = volumes_usage(volumes, item->volume.name, &size, &inodes, e);
+        struct measure measure;
+        int r = measure_volume(volumes, item->volume.name, &measure);
 
         if (r == ERROR_NOT_FOUND)
             continue; /* removed meanwhile */
-        if (r == 0)
-            r = codec_array_add(array,
-                                codec_volume_usage(&item->volume, size, inodes, item->references));
+        r = codec_array_add(array, codec_volume_usage(&item->volume, &measure, item->references));
         if (r != 0)
             return r;
     }
@@ -111,7 +108,7 @@ int handle_usage(const struct request *request, struct response *response, struc
     if (fstatvfs(store_fd(store), &st) < 0)
         return error_set_errno(e, -errno, "store %s", store_path(store));
     array = codec_array();
-    r = add_usages(api->volumes, &measuring, array, e);
+    r = add_usages(api->volumes, &measuring, array);
     if (r != 0) {
         codec_drop(array);
         return r;

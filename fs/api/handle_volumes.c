@@ -100,25 +100,38 @@ int handle_volume_create(const struct request *request, struct response *respons
     return respond_volume(request, response, created ? 201 : 200, &volume, e);
 }
 
+/* A volume whose data is damaged or gone is shown all the same; doctor says what is wrong. */
+int measure_volume(struct volumes *volumes, const char *name, struct measure *out)
+{
+    struct error e = {0};
+    int r;
+
+    *out = (struct measure){0};
+    r = volumes_usage(volumes, name, &out->size, &out->inodes, &e);
+    out->known = r == 0;
+    if (r < 0)
+        log_message(LOG_LEVEL_ERROR, "api: %s", e.text);
+    return r;
+}
+
 int handle_volume_get(const struct request *request, struct response *response, struct error *e)
 {
     _cleanup_(volume_deinit) struct volume volume = {0};
     _cleanup_(references_deinit) struct references references = {0};
     struct volumes *volumes = volumes_of(request);
     const char *name = request->arguments[0];
-    uint64_t size;
-    uint64_t inodes;
+    struct measure measure;
     struct json_t *answer;
     int r = volumes_get(volumes, name, &volume, e);
 
     if (r == 0)
         r = volumes_references(volumes, name, &references, e);
-    if (r == 0)
-        r = volumes_usage(volumes, name, &size, &inodes, e);
     if (r != 0)
         return r;
+    if (measure_volume(volumes, name, &measure) == ERROR_NOT_FOUND)
+        return error_set(e, ERROR_NOT_FOUND, "get %s: no such volume", name); /* meanwhile */
     answer = codec_volume(&volume, volumes_mountpoint(volumes), references.containers);
-    return respond(response, 200, codec_volume_details(answer, &references, size));
+    return respond(response, 200, codec_volume_details(answer, &references, &measure));
 }
 
 /* Both changes or none: a name that was changed is changed back if the rest fails. */

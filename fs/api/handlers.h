@@ -5,6 +5,7 @@
 #pragma once
 
 #include "fs/api/api.h"
+#include "fs/api/codec.h"
 #include "fs/api/route.h"
 
 /* request.context of every handler; constant while the server runs. */
@@ -13,6 +14,9 @@ struct api_context {
     void (*status)(void *context, struct daemon_status *out);
     void *context;
 };
+
+/* ERROR_NOT_FOUND, or 0 or negative errno with *out filled in; the latter is logged. */
+int measure_volume(struct volumes *volumes, const char *name, struct measure *out);
 
 int handle_volume_list(const struct request *request, struct response *response, struct error *e);
 int handle_volume_create(const struct request *request, struct response *response, struct error *e);

@@ -15,6 +15,7 @@ struct fake_volumes {
     const char *text;
     bool existed;
     bool stuck;        /* a volume that prune cannot remove */
+    bool uncountable;  /* what a volume uses */
     bool data_missing; /* told once it was looked for */
     bool data_checked;
     unsigned delay_ms; /* each call takes so long */

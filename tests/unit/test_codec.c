@@ -218,11 +218,12 @@ static void test_volume(void **state)
                              .running = true,
                              .pid = 7};
     struct references references = {&item, 1, 1};
+    struct measure measure = {.size = 99, .known = true};
 
     (void)state;
     assert_int_equal(pairs_set(&volume.labels, "a", "b"), 0);
     check_text(
-        codec_volume_details(codec_volume(&volume, "/mnt/volumes", 1), &references, 99),
+        codec_volume_details(codec_volume(&volume, "/mnt/volumes", 1), &references, &measure),
         "{\"Name\":\"web\",\"Driver\":\"local\",\"Mountpoint\":\"/mnt/volumes/web\","
         "\"CreatedAt\":\"1970-01-01T00:00:01.000000000Z\",\"Labels\":{\"a\":\"b\"},"
         "\"Options\":null,\"Scope\":\"local\",\"Id\":\"0123456789abcdef0123456789abcdef\","

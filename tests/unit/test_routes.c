@@ -279,6 +279,16 @@ static void test_doctor_names_problems(void **state)
     check_says("{\"Subject\":\"web\",\"Text\":\"its data is missing\",\"Next\":\"volctl rm web\"}");
 }
 
+static void test_volumes_that_cannot_be_counted_are_shown(void **state)
+{
+    (void)state;
+    fake_volumes.uncountable = true;
+    assert_int_equal(ask("GET", "/volumefs/volumes/web", NULL), 200);
+    check_says("\"UsageData\":{\"Size\":-1,\"RefCount\":1}");
+    assert_int_equal(ask("GET", "/volumefs/df", NULL), 200);
+    check_says("{\"Name\":\"web\",\"Size\":-1,\"Inodes\":-1,\"SizeLimit\":4096");
+}
+
 static void test_prune_tells_what_went_and_what_stayed(void **state)
 {
     (void)state;
@@ -669,6 +679,7 @@ int main(void)
         cmocka_unit_test_setup(test_failed_change_is_undone, setup),
         cmocka_unit_test_setup(test_head, setup),
         cmocka_unit_test_setup(test_doctor_names_problems, setup),
+        cmocka_unit_test_setup(test_volumes_that_cannot_be_counted_are_shown, setup),
         cmocka_unit_test_setup(test_prune_tells_what_went_and_what_stayed, setup),
         cmocka_unit_test_setup(test_content_type, setup),
         cmocka_unit_test_setup(test_large_bodies, setup),

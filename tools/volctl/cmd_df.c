@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROW_SOCKET, {0}};
+static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROWS_ALL, {0}};
 
 static uint64_t field_size(const json_t *object, const char *key)
 {
@@ -21,14 +21,15 @@ static int df_add_row(struct table *table, const json_t *volume)
 {
     uint64_t size = field_size(volume, "Size"), limit = field_size(volume, "SizeLimit");
     char size_text[TEXT_SHORT] = "", limit_text[TEXT_SHORT] = "", percent[TEXT_SHORT];
-    char inodes[TEXT_SHORT], refs[TEXT_SHORT] = "";
+    char inodes[TEXT_SHORT] = "", refs[TEXT_SHORT] = "";
 
     if (field_number(volume, "Size") >= 0)
         text_format_size(size, size_text);
     if (limit > 0)
         text_format_size(limit, limit_text);
     text_format_percent(size, limit, percent);
-    snprintf(inodes, sizeof(inodes), "%llu", (unsigned long long)field_size(volume, "Inodes"));
+    if (field_number(volume, "Inodes") >= 0)
+        snprintf(inodes, sizeof(inodes), "%llu", (unsigned long long)field_size(volume, "Inodes"));
     if (field_number(volume, "RefCount") >= 0)
         snprintf(refs, sizeof(refs), "%lld", (long long)field_number(volume, "RefCount"));
     return table_add(table, (const char *const[]){field_text(volume, "Name"), size_text, limit_text,
