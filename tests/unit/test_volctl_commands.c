@@ -149,6 +149,8 @@ static const struct row rows[] = {
             "a    1.0 MiB 4.0 MiB  25%      3    1\n"
             "b        0 B       -    -      1    0\n"
             "\nStore /s: 1.0 KiB of 1.0 GiB used, 1.0 MiB available\n"},
+    {{"df"}, .answers = {{200, "{\"Volumes\":[{\"Name\":\"a\",\"Size\":-1,\"Inodes\":-1,\"RefCount\":1}]}"}},
+     .requests = "GET /volumefs/df \n", .out = "~NAME SIZE LIMIT USE% INODES REFS\na       -     -    -      -    1\n"},
     {{"df", "--format=json"}, .answers = {{200, "{}"}}, .requests = "GET /volumefs/df \n", .out = "{}\n"},
 
     {{"attach", "db", "web:/d:ro", "--mount", "type=tmpfs,dst=/t", "-v", "/e"},
@@ -157,6 +159,7 @@ static const struct row rows[] = {
      .out = "DESTINATION TYPE   SOURCE ACCESS MODE\n/d          volume web    ro     ro\n"},
     {{"attach", "db", "web:/d:shared"}, .answers = {{400, NO("field BindOptions must not be specified")}},
      .requests = "POST /volumefs/containers/db/attachments {\"Volumes\":[\"web:/d:shared\"],\"Mounts\":[]}\n", .status = 1, .error = "volctl: field BindOptions must not be specified\n"},
+    {{"attach", "db", "web"}, .status = 2, .error = "volctl attach: where in the container is 'web' to be? write web:/PATH\n"},
     {{"attach", "db"}, .status = 2, .error = "volctl attach: which volume?"},
     {{"attach"}, .status = 2, .error = "an argument is missing"},
 
@@ -182,6 +185,11 @@ static const struct row rows[] = {
     {{"version", "--format=json"}, .answers = {{200, "{}"}}, .requests = "GET /volumefs/status \n",
      .out = "{\n    \"Client\": {\n        \"Version\": \"" VOLUMEFS_VERSION "\"\n    },\n    \"Daemon\": {}\n}\n"},
 
+    {{"list", "-q"}, .answers = {{200, LIST}}, .requests = "GET /volumefs/volumes \n", .out = "tmp\nweb\n", .error = "volctl: slow"},
+    {{"remove", "a"}, .answers = {{204}}, .requests = "DELETE /volumefs/volumes/a \n", .out = "a\n"},
+    {{"-h"}, .out = "~Commands:\n  create "},
+    {{"rm", "-h"}, .out = "~Usage: volctl rm [OPTION...] NAME..."},
+    {{"--socket"}, .status = 2, .error = "volctl: option '--socket' requires an argument"},
     {{"help"}, .out = "~Commands:\n  create "},
     {{"--help"}, .out = "~Commands:\n  create "},
     {{"help", "rm"}, .out = "~Usage: volctl rm [OPTION...] NAME..."},

@@ -6,8 +6,8 @@ _volctl_commands='create ls inspect refs df set rename rm prune attach detach do
 _volctl_options() {
     case $1 in
         create) echo '--opt --label --driver --read-only --uid --gid --mode --format --socket --help' ;;
-        ls) echo '--quiet --filter --format --socket --help' ;;
-        rm) echo '--force --format --socket --help' ;;
+        ls | list) echo '--quiet --filter --format --socket --help' ;;
+        rm | remove) echo '--force --format --socket --help' ;;
         prune) echo '--all --force --dry-run --filter --format --socket --help' ;;
         attach) echo '--volume --mount --format --socket --help' ;;
         doctor) echo '--rebuild --store --format --socket --help' ;;
@@ -49,7 +49,7 @@ _volctl() {
             return
             ;;
         -f | --filter)
-            if [[ $command == ls || $command == prune ]]; then
+            if [[ $command == @(ls|list) || $command == prune ]]; then
                 _volctl_reply 'dangling= name= label= driver= kind= readonly=' "$current"
                 return
             fi
@@ -68,7 +68,7 @@ _volctl() {
                 _volctl_reply 'readonly=on readonly=off' "$current"
             fi
             ;;
-        inspect | refs | rename | rm) _volctl_reply "$(volctl ls -q 2>/dev/null)" "$current" ;;
+        inspect | refs | rename | rm | remove) _volctl_reply "$(volctl ls -q 2>/dev/null)" "$current" ;;
     esac
 }
 

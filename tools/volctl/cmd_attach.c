@@ -20,7 +20,7 @@ static const struct argp_option options[] = {
     {"volume", 'v', "SPEC", 0, "[SOURCE:]DESTINATION[:MODE], the same as an operand", 0},
     {"mount", KEY_MOUNT, "SPEC", 0, "type=volume,source=NAME,target=PATH,... as of docker run", 0},
     OPTION_ROW_FORMAT,
-    OPTION_ROW_SOCKET,
+    OPTION_ROWS_ALL,
     {0},
 };
 
@@ -35,21 +35,28 @@ static void add_spec(struct argp_state *state, json_t *specs, const char *spec,
         argp_error(state, "'%s' is not UTF-8", spec);
 }
 
+/* "web": neither a path nor a name with one. The daemon's text for it, Docker's, is no help. */
+static void add_volume(struct argp_state *state, const struct attach *attach, const char *spec)
+{
+    if (*spec && spec[0] != '/' && !strchr(spec, ':'))
+        argp_error(state, "where in the container is '%s' to be? write %s:/PATH", spec, spec);
+    add_spec(state, attach->volumes, spec, arguments_absolute_volume);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct attach *attach = state->input;
 
     switch (key) {
     case 'v':
-        add_spec(state, attach->volumes, arg, arguments_absolute_volume);
+        add_volume(state, attach, arg);
         return 0;
     case KEY_MOUNT:
         add_spec(state, attach->mounts, arg, arguments_absolute_mount);
         return 0;
     case ARGP_KEY_END: /* the operands are known */
         for (int i = 1; i < attach->options.operand_count; i++)
-            add_spec(state, attach->volumes, attach->options.operands[i],
-                     arguments_absolute_volume);
+            add_volume(state, attach, attach->options.operands[i]);
         if (attach->options.operand_count > 0 && json_array_size(attach->volumes) == 0 &&
             json_array_size(attach->mounts) == 0)
             argp_error(state, "which volume? write NAME:DESTINATION or --mount");

@@ -16,7 +16,7 @@ struct create {
 };
 
 static const struct argp_option options[] = {
-    {"opt", 'o', "KEY=VALUE", 0, "An option of the driver, such as size=10G", 0},
+    {"opt", 'o', "KEY=VALUE", 0, "An option of the driver; of local: uid, gid, mode, readonly", 0},
     {"label", KEY_LABEL, "KEY=VALUE", 0, "A label", 0},
     {"driver", 'd', "NAME", 0, "What supplies the data's place (local)", 0},
     {"read-only", KEY_READ_ONLY, NULL, 0, "Refuse every change of its data", 0},
@@ -24,7 +24,7 @@ static const struct argp_option options[] = {
     {"gid", KEY_GID, "NUMBER", 0, "Group of its root directory", 0},
     {"mode", KEY_MODE, "OCTAL", 0, "Mode of its root directory", 0},
     OPTION_ROW_FORMAT,
-    OPTION_ROW_SOCKET,
+    OPTION_ROWS_ALL,
     {0},
 };
 

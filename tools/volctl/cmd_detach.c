@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROW_SOCKET, {0}};
+static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROWS_ALL, {0}};
 
 /* An empty list of destinations with All: they were not given one by one. */
 static int detach_print(const char *container, bool all, json_t *destinations)

@@ -25,7 +25,7 @@ static const struct argp_option options[] = {
      "Write a new catalog from the store; the daemon must not be running", 0},
     {"store", KEY_STORE, "DIR", 0, "The store to rebuild it from (/var/lib/volumefs)", 0},
     OPTION_ROW_FORMAT,
-    OPTION_ROW_SOCKET,
+    OPTION_ROWS_ALL,
     {0},
 };
 

@@ -10,7 +10,7 @@
 static const struct argp_option options[] = {
     {"format", OPTION_FORMAT, "table|json", 0, "For programs (json, the default) or for people",
      90},
-    OPTION_ROW_SOCKET,
+    OPTION_ROWS_ALL,
     {0},
 };
 

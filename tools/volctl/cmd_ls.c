@@ -25,7 +25,7 @@ static const struct argp_option options[] = {
      "kind=named|anonymous, readonly=true",
      0},
     OPTION_ROW_FORMAT,
-    OPTION_ROW_SOCKET,
+    OPTION_ROWS_ALL,
     {0},
 };
 

@@ -23,7 +23,7 @@ static const struct argp_option options[] = {
     {"filter", KEY_FILTER, "KEY=VALUE", 0,
      "Only those that match: label=KEY[=VALUE], label!=KEY[=VALUE], name=TEXT, driver=NAME", 0},
     OPTION_ROW_FORMAT,
-    OPTION_ROW_SOCKET,
+    OPTION_ROWS_ALL,
     {0},
 };
 

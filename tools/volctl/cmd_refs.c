@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROW_SOCKET, {0}};
+static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROWS_ALL, {0}};
 
 /* "recorded,live" */
 static void sources_join(const json_t *ref, char out[TEXT_SHORT])

@@ -15,7 +15,7 @@ struct rm {
 static const struct argp_option options[] = {
     {"force", 'f', NULL, 0, "It is no error if a volume does not exist", 0},
     OPTION_ROW_FORMAT,
-    OPTION_ROW_SOCKET,
+    OPTION_ROWS_ALL,
     {0},
 };
 

@@ -5,7 +5,7 @@
 
 #include "catalog/cleanup.h"
 
-static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROW_SOCKET, {0}};
+static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROWS_ALL, {0}};
 
 int cmd_set(struct volctl *volctl, int argc, char **argv)
 {

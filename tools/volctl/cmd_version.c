@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROW_SOCKET, {0}};
+static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROWS_ALL, {0}};
 
 static void version_print_line(const char *name, const char *value)
 {

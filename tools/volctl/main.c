@@ -17,20 +17,20 @@
 const char *argp_program_version = "volctl " VOLUMEFS_VERSION;
 
 const struct command volctl_commands[] = {
-    {"create", "[NAME]", "Make a volume; without a name, an anonymous one", cmd_create},
-    {"ls", "", "List volumes", cmd_ls},
-    {"inspect", "NAME...", "Show all there is to know of volumes, as JSON", cmd_inspect},
-    {"refs", "NAME", "Show which containers refer to a volume, and how", cmd_refs},
-    {"df", "", "Show how much each volume uses", cmd_df},
-    {"set", "NAME readonly=on|off", "Forbid or allow changes of a volume's data", cmd_set},
-    {"rename", "OLD NEW", "Give a volume that nothing refers to another name", cmd_rename},
-    {"rm", "NAME...", "Remove volumes and their data", cmd_rm},
-    {"prune", "", "Remove all anonymous volumes that nothing refers to", cmd_prune},
-    {"attach", "CONTAINER SPEC...", "Record that a container refers to volumes", cmd_attach},
-    {"detach", "CONTAINER [DESTINATION...]", "Forget some or all of these", cmd_detach},
-    {"doctor", "", "Look for problems, or rebuild a lost catalog", cmd_doctor},
-    {"version", "", "Show the versions of everything involved", cmd_version},
-    {"help", "[COMMAND]", "Explain a command", cmd_help},
+    {"create", NULL, "Make a volume; without a name, an anonymous one", cmd_create},
+    {"ls", "list", "List volumes", cmd_ls},
+    {"inspect", NULL, "Show all there is to know of volumes, as JSON", cmd_inspect},
+    {"refs", NULL, "Show which containers refer to a volume, and how", cmd_refs},
+    {"df", NULL, "Show how much each volume uses", cmd_df},
+    {"set", NULL, "Forbid or allow changes of a volume's data", cmd_set},
+    {"rename", NULL, "Give a volume that nothing refers to another name", cmd_rename},
+    {"rm", "remove", "Remove volumes and their data", cmd_rm},
+    {"prune", NULL, "Remove all anonymous volumes that nothing refers to", cmd_prune},
+    {"attach", NULL, "Record that a container refers to volumes", cmd_attach},
+    {"detach", NULL, "Forget some or all of these", cmd_detach},
+    {"doctor", NULL, "Look for problems, or rebuild a lost catalog", cmd_doctor},
+    {"version", NULL, "Show the versions of everything involved", cmd_version},
+    {"help", NULL, "Explain a command", cmd_help},
     {0},
 };
 
@@ -87,7 +87,7 @@ static error_t parse_start(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_option start_options[] = {OPTION_ROW_SOCKET, {0}};
+static const struct argp_option start_options[] = {OPTION_ROWS_ALL, {0}};
 static const struct argp start_argp = {
     .options = start_options,
     .parser = parse_start,
@@ -99,7 +99,7 @@ static const struct argp start_argp = {
 static const struct command *command_find(const char *name)
 {
     for (const struct command *c = volctl_commands; c->name; c++)
-        if (strcmp(c->name, name) == 0)
+        if (strcmp(c->name, name) == 0 || (c->alias && strcmp(c->alias, name) == 0))
             return c;
     return NULL;
 }
@@ -149,6 +149,7 @@ static int finish(int status)
 
 int main(int argc, char **argv)
 {
+    static char program[] = "volctl"; /* in messages, wherever it lies */
     const char *environment = getenv("VOLUMEFS_SOCKET");
     struct volctl volctl = {.socket =
                                 environment && *environment ? environment : VOLCTL_SOCKET_DEFAULT};
@@ -156,6 +157,7 @@ int main(int argc, char **argv)
     int status;
 
     setlocale(LC_ALL, "");
+    argv[0] = program;
     argp_err_exit_status = EXIT_USAGE;
     if (argp_parse(&start_argp, argc, argv, ARGP_IN_ORDER, NULL, &start) != 0)
         return EXIT_USAGE;

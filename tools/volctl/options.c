@@ -19,6 +19,9 @@ error_t options_parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--socket needs a path; leave it out for the default");
         options->volctl->socket = arg;
         return 0;
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+        return 0;
     case OPTION_FORMAT:
         options->json = strcmp(arg, "json") == 0;
         if (!options->json && strcmp(arg, "table") != 0)

@@ -14,10 +14,16 @@ enum option_key {
     OPTION_OWN /* a command's own from here */
 };
 
-#define OPTION_ROW_SOCKET                                                                          \
+/* Of every command; -h beside the library's -?, as it is what people try. */
+#define OPTION_ROWS_ALL                                                                            \
+    {"socket",                                                                                     \
+     OPTION_SOCKET,                                                                                \
+     "PATH",                                                                                       \
+     0,                                                                                            \
+     "The daemon's socket ($VOLUMEFS_SOCKET, else " VOLCTL_SOCKET_DEFAULT ")",                     \
+     100},                                                                                         \
     {                                                                                              \
-        "socket", OPTION_SOCKET, "PATH", 0,                                                        \
-            "The daemon's socket ($VOLUMEFS_SOCKET, else " VOLCTL_SOCKET_DEFAULT ")", 100          \
+        NULL, 'h', NULL, OPTION_HIDDEN, NULL, 100                                                  \
     }
 #define OPTION_ROW_FORMAT                                                                          \
     {                                                                                              \

@@ -20,7 +20,7 @@ struct volctl {
 
 struct command {
     const char *name;
-    const char *arguments;
+    const char *alias; /* docker volume's other word for it, or NULL */
     const char *summary;
     int (*run)(struct volctl *volctl, int argc, char **argv); /* an exit_status */
 };
