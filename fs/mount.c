@@ -129,9 +129,7 @@ static const struct {
     unsigned clear;
 } mount_attributes[] = {
     {"nosuid", MOUNT_ATTR_NOSUID, 0},
-    {"suid", 0, MOUNT_ATTR_NOSUID},
     {"nodev", MOUNT_ATTR_NODEV, 0},
-    {"dev", 0, MOUNT_ATTR_NODEV},
     {"noexec", MOUNT_ATTR_NOEXEC, 0},
     {"exec", 0, MOUNT_ATTR_NOEXEC},
     {"noatime", MOUNT_ATTR_NOATIME, 0},
@@ -141,8 +139,13 @@ static const struct {
     {"ro", MOUNT_ATTR_RDONLY, 0},
 };
 
-/* Words for others: mount(8), fstab and the daemon's own checks. */
+/*
+ * Words for others: mount(8), fstab and the daemon's own checks. `suid` and `dev` are said by
+ * mount(8) of its own accord, so they lift nothing: what containers make is trusted by nobody.
+ */
 static const char *const ignored_options[] = {
+    "suid",
+    "dev",
     "nonempty",
     "auto",
     "noauto",

@@ -18,8 +18,8 @@ struct victim {
 };
 
 /*
- * Where descriptors were short, a known file may have none, and is found again by its handle only as
- * long as it has a name: whoever holds it open or is in it would get ESTALE. It is opened before
+ * Where descriptors were short, a known file may have none, and is found again by its handle only
+ * as long as it has a name: whoever holds it open or is in it would get ESTALE. It is opened before
  * its name goes, and a descriptor of a file without a name is never given up.
  */
 static struct victim victim_hold(const struct target *dir, const char *name)

@@ -79,6 +79,9 @@ static bool take_mount_option(struct argp_state *state, struct options *options,
     const char *value = NULL;
     size_t i;
 
+    if (strcmp(item, "remount") == 0)
+        argp_error(state, "a mounted tree takes no other options; unmount it and mount it again "
+                          "with them, or make single volumes read-only");
     if (strcmp(item, "foreground") == 0) {
         options->foreground = true;
         return true;
@@ -139,12 +142,12 @@ static void take_mount_options(struct argp_state *state, struct options *options
 
 /*
  * `volumefs DIR`; as a mount helper `SOURCE DIR`. mount.fuse3(8), which mount(8) finds where our
- * helper is not in /sbin, runs the program itself with both, so there the source is our name.
+ * helper is not in /sbin, runs the program itself with both: a source is a word without a slash.
  */
 static void take_argument(struct argp_state *state, struct options *options, char *arg)
 {
     if (state->arg_num > 1 ||
-        (state->arg_num == 1 && !options->helper && strcmp(options->mountpoint, "volumefs") != 0))
+        (state->arg_num == 1 && !options->helper && strchr(options->mountpoint, '/')))
         argp_error(state, "one mount point is wanted, not '%s' and '%s'", options->mountpoint, arg);
     options->mountpoint = arg;
 }

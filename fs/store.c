@@ -98,7 +98,7 @@ static int open_parent(const char *path, char **parent, char **base, int *fd, st
     slash = strrchr(copy, '/');
     if (path[0] != '/' || !slash || !slash[1] || strcmp(slash, "/.") == 0 ||
         strcmp(slash, "/..") == 0)
-        return unusable(e, path, "is not an absolute path of a directory below /");
+        return unusable(e, path, "is not an absolute path; name one such as /var/lib/volumefs");
     *base = strdup(slash + 1);
     slash[slash == copy] = 0;
     *parent = realpath(copy, NULL);

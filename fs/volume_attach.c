@@ -261,6 +261,9 @@ static int detach_locked(struct volumes *volumes, const struct container *contai
     if (r)
         return r;
     r = catalog_detach(volumes->catalog, container->id, destination, e);
+    if (destination && r == ERROR_NOT_FOUND)
+        return error_set(e, r, "container %s has nothing attached at %s",
+                         container->name[0] ? container->name : container->id, destination);
     if (destination || (r && r != ERROR_NOT_FOUND))
         return r;
     return container_drop_if_ours(volumes, container, e);

@@ -118,7 +118,7 @@ static int tell_refs(struct session *session, const struct volume *volume, struc
     int r = volumes_references(session->volumes, volume->name, &references, NULL);
 
     (void)ref;
-    if (r == 0 && references.count > 0) {
+    if (r == 0) {
         *value = references_format(&references);
         r = *value ? 0 : -ENOMEM;
     }
@@ -222,11 +222,14 @@ int vxattr_get(struct session *session, struct volume_ref ref, const char *name,
     return *value ? 0 : ENODATA;
 }
 
-/* Whether an attribute has a value, without the work of telling it where that is much. */
+/* Whether an attribute is listed: it has a value, told without the work of telling it where that is
+ * much. */
 static bool has_value(const char *name, const struct volume *volume, bool referenced)
 {
     if (strcmp(name, "refs") == 0)
         return referenced;
+    if (strcmp(name, "readonly") == 0)
+        return false; /* it can be set: copied along with others, it would take effect */
     if (strcmp(name, "context") == 0)
         return *volume->context;
     if (strcmp(name, "owner") == 0)

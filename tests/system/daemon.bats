@@ -118,9 +118,12 @@ rebuild() {
 
 @test "mount.fuse3 runs the program with a source and a mount point" {
     timeout 30 "$VOLUMEFS" volumefs "$TREE" \
-        -o "rw,store=$STORE,socket=$SOCKET" 3>&-
+        -o "rw,dev,suid,store=$STORE,socket=$SOCKET" 3>&- # as mount(8) has it of its own accord
     DAEMON_PID=$(daemon_status pid)
     mkdir "$TREE/v"
+    [[ ,$(findmnt -n -o OPTIONS "$TREE"), == *,nosuid,nodev,* ]]
+    fails timeout 30 "$VOLUMEFS" any-source "$TREE" -o "remount,ro,store=$STORE,socket=$SOCKET"
+    [[ $output == *unmount* ]]
 }
 
 @test "a relative mount point is that of where it was started" {
@@ -334,7 +337,7 @@ as_nobody() {
     refused --nonsense "$TREE"
     [[ $output == *nonsense* ]]
     refused --store "$STORE"
-    refused_with "$STORE" "$TREE" extra-argument
+    refused_with "$STORE" "$TREE" ./extra-argument
     refused --store "$STORE" --socket "$WORK/no/such/v.sock" "$TREE"
     [[ $output == *"$WORK/no/such"* ]]
     refused --store "$STORE" --socket "$WORK/$(printf 'x%.0s' {1..120})" "$TREE"

@@ -86,6 +86,18 @@ quickstart() {
     [ "$(ls "$TREE")" = $'demo\ndemo-readonly' ]
 }
 
+@test "--stop leaves a tree that a container uses, and names the volume" {
+    load container
+    quickstart
+    container_start demo sleep 60
+    fails quickstart --stop
+    [[ $output == *'in use: demo'* ]]
+    [ -e "$TREE/demo/hello.txt" ]
+    container_stop
+    quickstart --stop
+    [ ! -e "$TREE" ]
+}
+
 @test "what others have mounted there is left alone" {
     mkdir "$TREE"
     mount -t tmpfs tmpfs "$TREE"

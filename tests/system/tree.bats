@@ -224,7 +224,7 @@ except OSError as e: print(os.strerror(e.errno))' "$TREE/a/f" "$TREE/b/f"
     local name
 
     mkdir "$TREE/v"
-    for name in id name kind driver refcount readonly label created mountpoint; do
+    for name in id name kind driver refcount label created mountpoint; do
         volume_attribute "$TREE/v" "$name" >/dev/null || { echo "$name"; return 1; }
         attribute_names "$TREE/v" | grep -qx "user.volume.$name" || { echo "$name unlisted"; return 1; }
     done
@@ -251,6 +251,31 @@ ctypes.CDLL(None).pthread_exit(None)'
     fails volctl rm v
     container_stop
     eventually 10 refcount_is v 0
+}
+
+# What a volume shows can be set nowhere, but for the rule: that must not travel with a copy.
+@test "a copy of a read-only volume is not read-only" {
+    mkdir "$TREE/v"
+    echo text >"$TREE/v/f"
+    setfattr -n user.note -v mine "$TREE/v"
+    volume_set_readonly "$TREE/v" 1
+    cp -a "$TREE/v" "$TREE/w"
+    [ "$(volume_attribute "$TREE/w" readonly)" = 0 ]
+    [ "$(getfattr --absolute-names --only-values -n user.note "$TREE/w")" = mine ]
+    mkdir "$TREE/x"
+    rsync -aHAX --filter='-x user.volume.*' "$TREE/v/" "$TREE/x/"
+    [ "$(cat "$TREE/x/f")" = text ]
+    mkdir "$TREE/y"
+    tar -C "$TREE/v" --xattrs --acls -cf - . |
+        tar -C "$TREE/y" --xattrs --xattrs-exclude='user.volume.*' --acls -xpf - 2>"$WORK/said"
+    [ ! -s "$WORK/said" ]
+    touch "$TREE/w/f" "$TREE/x/f" "$TREE/y/f"
+}
+
+@test "who refers to a volume is an empty text where nobody does" {
+    mkdir "$TREE/v"
+    [ "$(volume_attribute "$TREE/v" refs)" = '' ]
+    fails grep -x user.volume.refs <(attribute_names "$TREE/v")
 }
 
 @test "trusted attributes are for the host alone" {

@@ -429,6 +429,11 @@ on_terminal() {
     [ "$(volume_attribute "$TREE/v" refcount)" = 0 ]
 }
 
+@test "an empty name makes nothing" {
+    volctl_refuses 2 'the name is empty' create ''
+    [ -z "$(names)" ]
+}
+
 @test "detach forgets one or all" {
     volctl attach box web:/a db:/b cache:/c
     volctl detach box /a /b
@@ -472,7 +477,7 @@ on_terminal() {
         'prune -f' 'refs web' df 'attach box web:/a' 'detach box' doctor version; do
         # shellcheck disable=SC2086 # the words of a command
         volctl_refuses 1 "$SOCKET" $command
-        [[ $stderr == *'is the daemon running? start it with: volumefs --store DIR MOUNTPOINT'* ]]
+        [[ $stderr == *'is the daemon running? start it with: systemctl start volumefs, or volumefs /mnt/volumes'* ]]
     done
     volctl_run version
     [[ $output == Client:*version* ]]

@@ -105,8 +105,9 @@ static int client_explain(const struct client *client, CURLcode code, int err,
         return -ENOMEM;
     if (code == CURLE_COULDNT_CONNECT && err == EACCES)
         return error_set(e, ERROR_DENIED,
-                         "may not open the daemon's socket %s; become root or a member of the "
-                         "socket's group (ls -l shows it)",
+                         "may not open the daemon's socket %s; become root, or a member of the "
+                         "group volumefs (groupadd --system volumefs makes it; then start the "
+                         "daemon again)",
                          client->socket);
     if (code == CURLE_COULDNT_CONNECT && err == EAGAIN)
         return error_set(e, ERROR_UNAVAILABLE,
@@ -115,7 +116,7 @@ static int client_explain(const struct client *client, CURLcode code, int err,
     if (code == CURLE_COULDNT_CONNECT)
         return error_set(e, ERROR_UNAVAILABLE,
                          "cannot reach the daemon at %s%s%s; is the daemon running? start it with: "
-                         "volumefs --store DIR MOUNTPOINT",
+                         "systemctl start volumefs, or volumefs /mnt/volumes",
                          client->socket, err ? ": " : "", err ? strerror(err) : "");
     return error_set(e, ERROR_UNAVAILABLE, "the daemon at %s did not answer: %s; its log says more",
                      client->socket, curl_easy_strerror(code));

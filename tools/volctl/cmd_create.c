@@ -94,6 +94,12 @@ int cmd_create(struct volctl *volctl, int argc, char **argv)
         json_object_set_new(body, "Labels", create.labels) < 0)
         return volctl_report(-ENOMEM, NULL);
     options_read(&argp, argc, argv, &create.options, 0, 1);
+    if (create.options.operand_count > 0 && !*create.options.operands[0]) {
+        error_set(&e, ERROR_NAME_INVALID,
+                  "the name is empty; leave it out for an anonymous volume");
+        volctl_report(ERROR_NAME_INVALID, &e);
+        return EXIT_USAGE;
+    }
     if (create.options.operand_count > 0 &&
         json_object_set_new(body, "Name", json_string(create.options.operands[0])) < 0) {
         error_set(&e, ERROR_NAME_INVALID, "the name '%s' is not UTF-8", create.options.operands[0]);
