@@ -200,7 +200,7 @@ static const struct row rows[] = {
     {{"frobnicate\033"}, .status = 2, .error = "volctl: there is no command 'frobnicate?'"},
     {{NULL}, .status = 2, .error = "volctl: which command?"},
     {{"rm", "--frobnicate", "x"}, .status = 2, .error = "unrecognized option '--frobnicate'"},
-    {{"--socket", "/nonexistent/s", "ls"}, .status = 1, .error = "volctl: cannot reach the daemon at /nonexistent/s: No such file or directory; is the daemon running? start it with: volumefs --store DIR MOUNTPOINT\n"},
+    {{"--socket", "/nonexistent/s", "ls"}, .status = 1, .error = "volctl: cannot reach the daemon at /nonexistent/s: No such file or directory; is the daemon running? start it with: systemctl start volumefs, or volumefs /mnt/volumes\n"},
     {{"ls", "--socket="}, .status = 2, .error = "volctl ls: --socket needs a path; leave it out for the default\n"},
     {{"--socket", "", "ls"}, .status = 2, .error = "volctl: --socket needs a path"},
     {{"ls", "--socket=/nonexistent/s"}, .status = 1, .error = "volctl: cannot reach the daemon at /nonexistent/s:"},
