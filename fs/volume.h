@@ -134,18 +134,42 @@ int volumes_prune(struct volumes *volumes, const struct prune_request *request,
                   const struct prune_visitor *visitor, struct error *e);
 
 /*
- * Records references of the container `key` (a name, or an id; made with runtime "volctl" if
- * unknown). Volumes named are created at need, sources NULL get an anonymous one. On failure
- * nothing is recorded and volumes made on the way are removed again. A bind of a path in
- * the tree, by whatever name, is a reference to that volume. `out` gets the container.
- * ERROR_DENIED: a volume is private to another container, which still refers to it; the text names
- * it. Labels z and Z take effect.
+ * Records references of the container `key` (a name, or an id; made with RUNTIME_ATTACH if
+ * unknown; with `create`, NULL for none, made with RUNTIME_VOLCTL). Volumes named are created at
+ * need, sources NULL get an anonymous one. On failure nothing is recorded and volumes made on the
+ * way are removed again. A bind of a path in the tree, by whatever name, is a reference to that
+ * volume. `out` gets the container. ERROR_DENIED: a volume is private to another container, which
+ * still refers to it; the text names it. Labels z and Z take effect.
  */
-int volumes_attach(struct volumes *volumes, const char *key, const struct mount_spec *specs,
-                   size_t count, struct container *out, struct error *e);
-/* destination NULL: all; and then the container itself, if "volctl" made it by attach. */
+struct attach_request {
+    const struct mount_spec *specs; /* -v and --mount, in the order given */
+    size_t count;
+    const struct volumes_from *from; /* whose mounts are taken over; `specs` override them */
+    size_t from_count;
+    bool create; /* the container is to be new: ERROR_EXISTS; and may have no mounts */
+};
+int volumes_attach(struct volumes *volumes, const char *key, const struct attach_request *request,
+                   struct container *out, struct error *e);
+/* destination NULL: all; and then the container itself, if it was made by attach only. */
 int volumes_detach(struct volumes *volumes, const char *key, const char *destination,
                    struct error *e);
+
+/* Runtimes of containers that are recorded here and run elsewhere, or never. */
+#define RUNTIME_ATTACH "attach" /* until its last mount is detached */
+#define RUNTIME_VOLCTL "volctl" /* until it is removed */
+
+enum container_remove_flag {
+    CONTAINER_REMOVE_VOLUMES =
+        1 << 0,                      /* those attached without a name that nobody else refers to */
+    CONTAINER_REMOVE_FORCE = 1 << 1, /* also one that is known as running */
+};
+/*
+ * Forgets a container. ERROR_IN_USE: it runs. `removed` (may be NULL) is told each volume that went
+ * with it; one that is still in use stays, and is no error.
+ */
+int volumes_container_remove(struct volumes *volumes, const char *key, unsigned flags,
+                             void (*removed)(void *context, const char *volume), void *context,
+                             struct error *e);
 
 /* Who refers to the volume: recorded, uses, live, merged by container. */
 int volumes_references(struct volumes *volumes, const char *name, struct references *out,

@@ -16,6 +16,7 @@
 
 struct attaching {
     struct volumes *volumes;
+    const struct attach_request *request;
     struct container container;
     struct mount_item *items;
     size_t count;
@@ -29,27 +30,105 @@ static void attaching_deinit(struct attaching *attaching)
     free(attaching->items);
 }
 
-static int attaching_prepare(struct attaching *attaching, const struct mount_spec *specs,
-                             size_t count, struct error *e)
+/* ---- what is asked for ------------------------------------------------- */
+
+static struct mount_item *attaching_find(struct attaching *attaching, const char *destination)
 {
+    for (size_t i = 0; i < attaching->count; i++)
+        if (strcmp(attaching->items[i].spec->destination, destination) == 0)
+            return &attaching->items[i];
+    return NULL;
+}
+
+/* Room for one more, where it belongs: in the place of what it overrides, or at the end. */
+static struct mount_item *attaching_place(struct attaching *attaching, const char *destination)
+{
+    struct mount_item *item = attaching_find(attaching, destination);
+
+    if (item) {
+        mount_item_deinit(item);
+        return item;
+    }
+    assert(attaching->count < SPEC_MOUNTS_MAX);
+    return &attaching->items[attaching->count++];
+}
+
+/* Takes the mounts of one container over. */
+struct taking {
+    struct attaching *attaching;
+    const struct volumes_from *from;
+};
+
+static int take_mount(void *context, const struct attachment *attachment,
+                      const struct volume *volume)
+{
+    struct taking *taking = context;
+    struct attaching *attaching = taking->attaching;
+    struct mount_item taken, *item;
     int r;
 
-    if (count == 0)
-        return error_set(e, ERROR_REQUEST_INVALID, "no volume to attach is given");
-    if (count > SPEC_MOUNTS_MAX)
-        return error_set(e, ERROR_LIMIT, "%zu mounts are more than the %d a container may have",
-                         count, SPEC_MOUNTS_MAX);
-    r = spec_check_duplicates(specs, count, e);
+    if (attaching->count == SPEC_MOUNTS_MAX && !attaching_find(attaching, attachment->destination))
+        return ERROR_LIMIT;
+    r = mount_item_take(&taken, attachment, volume, taking->from);
+    if (r) {
+        mount_item_deinit(&taken);
+        return r;
+    }
+    item = attaching_place(attaching, attachment->destination);
+    *item = taken;
+    item->spec = &item->own_spec;
+    return 0;
+}
+
+/* --volumes-from, in order: of two with one destination the later one counts. */
+static int attaching_take(struct attaching *attaching, const struct volumes_from *from,
+                          struct error *e)
+{
+    struct taking taking = {attaching, from};
+    struct container container;
+    int r = volume_container_find(attaching->volumes, from->container, &container, e);
+
     if (r)
         return r;
-    attaching->items = calloc(count, sizeof(*attaching->items));
+    r = catalog_attachment_each_of_container(attaching->volumes->catalog, container.id, take_mount,
+                                             &taking);
+    return r ? error_set(e, r, "the mounts of container %s cannot be taken over%s", from->container,
+                         r == ERROR_LIMIT ? ": they are too many" : "")
+             : 0;
+}
+
+/* -v and --mount override what was taken from others. */
+static int attaching_add(struct attaching *attaching, const struct mount_spec *spec,
+                         struct error *e)
+{
+    struct mount_item *item = attaching_place(attaching, spec->destination);
+
+    *item = (struct mount_item){.spec = spec};
+    return mount_item_prepare(attaching->volumes, item, e);
+}
+
+static int attaching_prepare(struct attaching *attaching, struct error *e)
+{
+    const struct attach_request *request = attaching->request;
+    int r;
+
+    if (request->count > SPEC_MOUNTS_MAX)
+        return error_set(e, ERROR_LIMIT, "%zu mounts are more than the %d a container may have",
+                         request->count, SPEC_MOUNTS_MAX);
+    r = spec_check_duplicates(request->specs, request->count, e);
+    if (r)
+        return r;
+    attaching->items = calloc(SPEC_MOUNTS_MAX, sizeof(*attaching->items));
     if (!attaching->items)
         return -ENOMEM;
-    attaching->count = count;
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        attaching->items[i].spec = &specs[i];
-        r = mount_item_prepare(attaching->volumes, &attaching->items[i], e);
-    }
+    for (size_t i = 0; r == 0 && i < request->from_count; i++)
+        r = attaching_take(attaching, &request->from[i], e);
+    for (size_t i = 0; r == 0 && i < request->count; i++)
+        r = attaching->count < SPEC_MOUNTS_MAX
+                ? attaching_add(attaching, &request->specs[i], e)
+                : error_set(e, ERROR_LIMIT, "a container may have %d mounts", SPEC_MOUNTS_MAX);
+    if (r == 0 && attaching->count == 0 && !request->create)
+        return error_set(e, ERROR_REQUEST_INVALID, "no volume to attach is given");
     return r;
 }
 
@@ -80,6 +159,7 @@ static void attachment_describe(const struct mount_item *item, struct attachment
     /* only read by the catalog */
     memcpy(&out->subpath, &item->subpath, sizeof(out->subpath));
     memcpy(out->volume_id, item->volume.id, sizeof(out->volume_id));
+    memcpy(out->from, item->from, sizeof(out->from));
     if (spec->propagation)
         snprintf(out->propagation, sizeof(out->propagation), "%s", spec->propagation);
 }
@@ -89,8 +169,7 @@ static int attaching_record(struct attaching *attaching, struct error *e)
     _cleanup_(free_p) struct attachment *attachments = NULL;
     int r;
 
-    assert(attaching->count > 0);
-    attachments = calloc(attaching->count, sizeof(*attachments));
+    attachments = calloc(attaching->count + 1, sizeof(*attachments));
     if (!attachments)
         return -ENOMEM;
     for (size_t i = 0; i < attaching->count; i++)
@@ -130,10 +209,10 @@ static int attaching_run(struct attaching *attaching, struct error *e)
 }
 
 /* Takes a container that only attach made out again once nothing is left of it. */
-static int container_drop_if_ours(struct volumes *volumes, const struct container *container,
-                                  struct error *e)
+static int container_drop_if_attached(struct volumes *volumes, const struct container *container,
+                                      struct error *e)
 {
-    return strcmp(container->runtime, "volctl") == 0
+    return strcmp(container->runtime, RUNTIME_ATTACH) == 0
                ? catalog_container_delete(volumes->catalog, container->id, e)
                : 0;
 }
@@ -161,7 +240,9 @@ static void attaching_undo(struct attaching *attaching)
                                   attaching->items[i].spec->destination, NULL);
         if (catalog_attachment_each_of_container(volumes->catalog, attaching->container.id,
                                                  attachment_found, NULL) == 0)
-            (void)!container_drop_if_ours(volumes, &attaching->container, NULL);
+            (void)!(attaching->request->create
+                        ? catalog_container_delete(volumes->catalog, attaching->container.id, NULL)
+                        : container_drop_if_attached(volumes, &attaching->container, NULL));
     }
     for (size_t i = 0; i < attaching->count; i++)
         if (attaching->items[i].created)
@@ -197,19 +278,25 @@ static void attaching_tell(const struct attaching *attaching)
     }
 }
 
-int volumes_attach(struct volumes *volumes, const char *key, const struct mount_spec *specs,
-                   size_t count, struct container *out, struct error *e)
+int volumes_attach(struct volumes *volumes, const char *key, const struct attach_request *request,
+                   struct container *out, struct error *e)
 {
-    _cleanup_(attaching_deinit) struct attaching attaching = {.volumes = volumes};
+    _cleanup_(attaching_deinit) struct attaching attaching = {.volumes = volumes,
+                                                              .request = request};
+    char id[CONTAINER_ID_MAX + 1];
     uint64_t mask;
     int r;
 
-    r = attaching_prepare(&attaching, specs, count, e);
+    r = attaching_prepare(&attaching, e);
+    if (r == 0 && !key)
+        r = name_make_random(id, CONTAINER_ID_MAX);
     if (r)
         return r;
+    key = key ? key : id;
     mask = attaching_stripes(&attaching);
-    r = volume_container_lock(volumes, key, volume_container_resolve, &mask, &attaching.container,
-                              e);
+    r = volume_container_lock(
+        volumes, key, request->create ? volume_container_describe_new : volume_container_resolve,
+        &mask, &attaching.container, e);
     if (r)
         return r;
     r = attaching_run(&attaching, e);
@@ -266,7 +353,7 @@ static int detach_locked(struct volumes *volumes, const struct container *contai
                          container->name[0] ? container->name : container->id, destination);
     if (destination || (r && r != ERROR_NOT_FOUND))
         return r;
-    return container_drop_if_ours(volumes, container, e);
+    return container_drop_if_attached(volumes, container, e);
 }
 
 int volumes_detach(struct volumes *volumes, const char *key, const char *destination,

@@ -2,9 +2,12 @@
  * Containers that attach and detach know: by which keys they are found, and how two who change one
  * wait for each other.
  */
+#include "catalog/cleanup.h"
 #include "fs/volume_private.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ID_PREFIX_SURE = 12 }; /* as engines show ids: shorter ones may be meant as a name */
@@ -27,6 +30,18 @@ int volume_container_find(struct volumes *volumes, const char *key, struct conta
     return r == ERROR_NOT_FOUND ? error_set(e, r, "No such container: %s", key) : r;
 }
 
+static int container_describe(const char *key, const char *runtime, struct container *out)
+{
+    *out = (struct container){.state = CONTAINER_CREATED, .created_at = time_now()};
+    snprintf(out->runtime, sizeof(out->runtime), "%s", runtime);
+    if (name_is_anonymous(key)) { /* 64 hex digits: the form of containers' ids too */
+        snprintf(out->id, sizeof(out->id), "%s", key);
+        return 0;
+    }
+    snprintf(out->name, sizeof(out->name), "%s", key);
+    return name_make_random(out->id, CONTAINER_ID_MAX);
+}
+
 int volume_container_resolve(struct volumes *volumes, const char *key, struct container *out,
                              struct error *e)
 {
@@ -36,14 +51,23 @@ int volume_container_resolve(struct volumes *volumes, const char *key, struct co
         r = volume_container_find(volumes, key, out, e);
     if (r != ERROR_NOT_FOUND)
         return r;
-    *out = (struct container){.state = CONTAINER_CREATED, .created_at = time_now()};
-    snprintf(out->runtime, sizeof(out->runtime), "volctl");
-    if (name_is_anonymous(key)) { /* 64 hex digits: the form of containers' ids too */
-        snprintf(out->id, sizeof(out->id), "%s", key);
-        return 0;
-    }
-    snprintf(out->name, sizeof(out->name), "%s", key);
-    return name_make_random(out->id, CONTAINER_ID_MAX);
+    return container_describe(key, RUNTIME_ATTACH, out);
+}
+
+/* Docker's text for a name that is taken. */
+int volume_container_describe_new(struct volumes *volumes, const char *key, struct container *out,
+                                  struct error *e)
+{
+    struct container taken;
+    int r = name_check_container(key, e);
+
+    if (r == 0 && volume_container_find(volumes, key, &taken, NULL) == 0)
+        return error_set(e, ERROR_EXISTS,
+                         "Conflict. The container name \"%s\" is already in use by container "
+                         "\"%.12s\". You have to remove (or rename) that container to be able to "
+                         "reuse that name.",
+                         key, taken.id);
+    return r ? r : container_describe(key, RUNTIME_VOLCTL, out);
 }
 
 int volume_container_lock(struct volumes *volumes, const char *key, container_resolver resolve,
@@ -66,4 +90,73 @@ int volume_container_lock(struct volumes *volumes, const char *key, container_re
         if (r)
             return r;
     }
+}
+
+/* ---- removing ----------------------------------------------------------------- */
+
+/* Volumes that `rm -v` may take with the container. */
+struct unnamed {
+    char (*names)[NAME_MAX_LENGTH + 1];
+    size_t count;
+};
+
+static void unnamed_deinit(struct unnamed *unnamed)
+{
+    free(unnamed->names);
+}
+
+static int unnamed_add(void *context, const struct attachment *attachment,
+                       const struct volume *volume)
+{
+    struct unnamed *unnamed = context;
+    void *grown;
+
+    if (!volume || !attachment->unnamed)
+        return 0;
+    grown = reallocarray(unnamed->names, unnamed->count + 1, sizeof(*unnamed->names));
+    if (!grown)
+        return -ENOMEM;
+    unnamed->names = grown;
+    memcpy(unnamed->names[unnamed->count++], volume->name, sizeof(*unnamed->names));
+    return 0;
+}
+
+static int container_forget(struct volumes *volumes, const struct container *container,
+                            unsigned flags, struct unnamed *unnamed, struct error *e)
+{
+    int r;
+
+    if (container->state == CONTAINER_RUNNING && !(flags & CONTAINER_REMOVE_FORCE))
+        return error_set(e, ERROR_IN_USE,
+                         "You cannot remove a running container %s. Stop the container before "
+                         "attempting removal or force remove",
+                         container->id);
+    r = catalog_attachment_each_of_container(volumes->catalog, container->id, unnamed_add, unnamed);
+    return r ? r : catalog_container_delete(volumes->catalog, container->id, e);
+}
+
+int volumes_container_remove(struct volumes *volumes, const char *key, unsigned flags,
+                             void (*removed)(void *context, const char *volume), void *context,
+                             struct error *e)
+{
+    _cleanup_(unnamed_deinit) struct unnamed unnamed = {0};
+    struct container container;
+    uint64_t mask = 0;
+    int r;
+
+    r = volume_container_lock(volumes, key, volume_container_find, &mask, &container, e);
+    if (r)
+        return r;
+    r = container_forget(volumes, &container, flags, &unnamed, e);
+    stripes_unlock(volumes, mask);
+    if (r || !(flags & CONTAINER_REMOVE_VOLUMES))
+        return r;
+    for (size_t i = 0; i < unnamed.count; i++) {
+        r = volumes_remove(volumes, unnamed.names[i], 0, ORIGIN_API, e);
+        if (r == 0 && removed)
+            removed(context, unnamed.names[i]);
+        if (r && r != ERROR_IN_USE && r != ERROR_NOT_FOUND)
+            return r;
+    }
+    return 0;
 }

@@ -19,6 +19,7 @@
 void mount_item_deinit(struct mount_item *item)
 {
     volume_deinit(&item->volume);
+    mount_spec_deinit(&item->own_spec);
     free(item->own_subpath);
 }
 
@@ -116,6 +117,52 @@ int mount_item_prepare(const struct volumes *volumes, struct mount_item *item, s
                      spec->destination);
 }
 
+/* A copy of a text that may be absent. False: no memory. */
+static bool text_copy(char **to, const char *from)
+{
+    *to = from ? strdup(from) : NULL;
+    return *to || !from;
+}
+
+int mount_item_take(struct mount_item *item, const struct attachment *attachment,
+                    const struct volume *volume, const struct volumes_from *from)
+{
+    struct mount_spec *spec = &item->own_spec;
+
+    *item = (struct mount_item){.unnamed = attachment->unnamed};
+    spec->type = volume ? MOUNT_VOLUME : MOUNT_BIND;
+    spec->readonly = attachment->readonly || from->readonly;
+    spec->label = from->label;
+    spec->nocopy = true;
+    if (!text_copy(&spec->destination, attachment->destination) ||
+        !text_copy(&spec->source, volume ? volume->name : attachment->source) ||
+        !text_copy(&spec->subpath, attachment->subpath) ||
+        !text_copy(&spec->propagation, attachment->propagation))
+        return -ENOMEM;
+    item->subpath = spec->subpath;
+    snprintf(item->from, sizeof(item->from), "%s", attachment->container_id);
+    if (volume) {
+        snprintf(item->name, sizeof(item->name), "%s", volume->name);
+        snprintf(item->volume_id, sizeof(item->volume_id), "%s", volume->id);
+    }
+    return 0;
+}
+
+/* What was taken from a container that has gone since may be another volume, or none. */
+static int item_find_taken(struct volumes *volumes, struct mount_item *item, struct error *e)
+{
+    struct volume_entry entry;
+
+    if (!volume_table_find(volumes->table, item->name, &entry) ||
+        strcmp(entry.id, item->volume_id) != 0)
+        return error_set(e, ERROR_NOT_FOUND,
+                         "container %.12s, which volumes were to be taken from, is gone: No such "
+                         "container",
+                         item->from);
+    item->ref = entry.ref;
+    return catalog_volume_get_by_id(volumes->catalog, entry.id, &item->volume, e);
+}
+
 int mount_item_find_or_make(struct volumes *volumes, struct mount_item *item, struct error *e)
 {
     const struct mount_spec *spec = item->spec;
@@ -126,8 +173,11 @@ int mount_item_find_or_make(struct volumes *volumes, struct mount_item *item, st
         .labels = spec->volume_labels,
     };
     struct volume_entry entry;
-    int r = volume_check_request(&request, e);
+    int r;
 
+    if (item->volume_id[0])
+        return item_find_taken(volumes, item, e);
+    r = volume_check_request(&request, e);
     if (r)
         return r;
     if (volume_table_find(volumes->table, item->name, &entry) && !request.options.count &&

@@ -104,6 +104,10 @@ int volume_container_find(struct volumes *volumes, const char *key, struct conta
 int volume_container_resolve(struct volumes *volumes, const char *key, struct container *out,
                              struct error *e);
 
+/* Describes a new one: a full id stays the id. ERROR_EXISTS, with Docker's text. */
+int volume_container_describe_new(struct volumes *volumes, const char *key, struct container *out,
+                                  struct error *e);
+
 typedef int (*container_resolver)(struct volumes *volumes, const char *key, struct container *out,
                                   struct error *e);
 /*

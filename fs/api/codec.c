@@ -278,6 +278,10 @@ struct json_t *codec_mount(const struct attachment *attachment, const struct vol
 
 struct json_t *codec_container(const struct container *container, struct json_t *mounts)
 {
-    return json_pack("{s:s, s:s, s:o}", "Id", container->id, "Name", container->name, "Mounts",
-                     mounts);
+    char created[TIME_TEXT_SIZE];
+
+    time_format(container->created_at, created);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "Id", container->id, "Name", container->name,
+                     "Runtime", container->runtime, "State", container_state_name(container->state),
+                     "CreatedAt", created, "Mounts", mounts);
 }

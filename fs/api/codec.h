@@ -54,10 +54,16 @@ void prune_body_deinit(struct prune_body *body);
 
 /* Specs parsed and checked for duplicate destinations (also ERROR_SPEC_INVALID, _NAME_INVALID). */
 struct attach_body {
+    char name[NAME_MAX_LENGTH + 1]; /* of a container to be made; "" for none */
     struct mount_spec *specs;
     size_t count;
+    struct volumes_from *from;
+    size_t from_count;
 };
+/* At least one of Volumes, Mounts and VolumesFrom. */
 int codec_read_attach(const char *text, size_t length, struct attach_body *out, struct error *e);
+/* The same with a Name, and all may be absent. */
+int codec_read_container(const char *text, size_t length, struct attach_body *out, struct error *e);
 void attach_body_deinit(struct attach_body *body);
 
 /* The `filters` parameter: {"k":["v"]} or {"k":{"v":true}}. To be freed by filter_free. */

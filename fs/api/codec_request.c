@@ -341,35 +341,90 @@ static int specs_add(struct attach_body *out, const json_t *texts,
     return 0;
 }
 
-static int attach_parse(struct attach_body *out, const json_t *volumes, const json_t *mounts,
-                        struct error *e)
+static int from_add(struct attach_body *out, const json_t *texts, struct error *e)
 {
+    size_t count = json_array_size(texts);
+    int r = 0;
+
+    if (count > SPEC_MOUNTS_MAX)
+        return error_set(e, ERROR_REQUEST_INVALID, "more than %d containers to take volumes from",
+                         SPEC_MOUNTS_MAX);
+    out->from = calloc(count + 1, sizeof(*out->from));
+    if (!out->from)
+        return -ENOMEM;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        r = spec_parse_volumes_from(json_string_value(json_array_get(texts, i)),
+                                    &out->from[out->from_count], e);
+        out->from_count += r == 0;
+    }
+    return r;
+}
+
+static int attach_parse(struct attach_body *out, const json_t *object, struct error *e)
+{
+    const json_t *volumes = json_object_get(object, "Volumes");
+    const json_t *mounts = json_object_get(object, "Mounts");
     size_t wanted = json_array_size(volumes) + json_array_size(mounts);
     int r;
 
-    if (wanted == 0)
-        return error_set(e, ERROR_REQUEST_INVALID, "nothing to attach: give 'Volumes' or 'Mounts'");
     if (wanted > SPEC_MOUNTS_MAX)
         return error_set(e, ERROR_REQUEST_INVALID, "more than %d mounts", SPEC_MOUNTS_MAX);
-    out->specs = calloc(wanted, sizeof(*out->specs));
+    out->specs = calloc(wanted + 1, sizeof(*out->specs));
     if (!out->specs)
         return -ENOMEM;
     r = specs_add(out, volumes, spec_parse_volume, e);
     if (r == 0)
         r = specs_add(out, mounts, spec_parse_mount, e);
-    return r ? r : spec_check_duplicates(out->specs, out->count, e);
+    if (r == 0)
+        r = spec_check_duplicates(out->specs, out->count, e);
+    return r ? r : from_add(out, json_object_get(object, "VolumesFrom"), e);
 }
+
+static int container_parse(struct attach_body *out, const json_t *object, struct error *e)
+{
+    const char *name = json_string_value(json_object_get(object, "Name"));
+
+    if (name && *name) {
+        int r = name_check_container(name, e);
+
+        if (r)
+            return r;
+        snprintf(out->name, sizeof(out->name), "%s", name);
+    }
+    return attach_parse(out, object, e);
+}
+
+/* The fields of both bodies; Name, the last, is of one that makes a container. */
+static const struct field attach_fields[] = {{"Volumes", FIELD_STRINGS},
+                                             {"Mounts", FIELD_STRINGS},
+                                             {"VolumesFrom", FIELD_STRINGS},
+                                             {"Name", FIELD_STRING}};
+enum { ATTACH_FIELDS = 3, CONTAINER_FIELDS = 4 };
 
 int codec_read_attach(const char *text, size_t length, struct attach_body *out, struct error *e)
 {
-    static const struct field fields[] = {{"Volumes", FIELD_STRINGS}, {"Mounts", FIELD_STRINGS}};
     _cleanup_(json_decref_p) json_t *object = NULL;
-    int r = object_read(text, length, fields, sizeof(fields) / sizeof(fields[0]), &object, e);
+    int r = object_read(text, length, attach_fields, ATTACH_FIELDS, &object, e);
 
     *out = (struct attach_body){0};
     if (r == 0)
-        r = attach_parse(out, json_object_get(object, "Volumes"), json_object_get(object, "Mounts"),
-                         e);
+        r = attach_parse(out, object, e);
+    if (r == 0 && out->count == 0 && out->from_count == 0)
+        r = error_set(e, ERROR_REQUEST_INVALID,
+                      "nothing to attach: give 'Volumes', 'Mounts' or 'VolumesFrom'");
+    if (r != 0)
+        attach_body_deinit(out);
+    return r;
+}
+
+int codec_read_container(const char *text, size_t length, struct attach_body *out, struct error *e)
+{
+    _cleanup_(json_decref_p) json_t *object = NULL;
+    int r = object_read(text, length, attach_fields, CONTAINER_FIELDS, &object, e);
+
+    *out = (struct attach_body){0};
+    if (r == 0)
+        r = container_parse(out, object, e);
     if (r != 0)
         attach_body_deinit(out);
     return r;
@@ -380,5 +435,6 @@ void attach_body_deinit(struct attach_body *body)
     for (size_t i = 0; i < body->count; i++)
         mount_spec_deinit(&body->specs[i]);
     free(body->specs);
+    free(body->from);
     *body = (struct attach_body){0};
 }

@@ -29,6 +29,13 @@ int handle_volume_prune(const struct request *request, struct response *response
 
 int handle_container_attach(const struct request *request, struct response *response,
                             struct error *e);
+int handle_container_create(const struct request *request, struct response *response,
+                            struct error *e);
+int handle_container_list(const struct request *request, struct response *response,
+                          struct error *e);
+int handle_container_get(const struct request *request, struct response *response, struct error *e);
+int handle_container_remove(const struct request *request, struct response *response,
+                            struct error *e);
 int handle_container_detach(const struct request *request, struct response *response,
                             struct error *e);
 

@@ -20,6 +20,10 @@ static const struct route routes[] = {
     {HTTP_PATCH, "/volumefs/volumes/:", handle_volume_change, {NULL}},
     {HTTP_DELETE, "/volumefs/volumes/:", handle_volume_remove, {"force"}},
     {HTTP_GET, "/volumefs/volumes/:/refs", handle_volume_references, {NULL}},
+    {HTTP_GET, "/volumefs/containers", handle_container_list, {NULL}},
+    {HTTP_POST, "/volumefs/containers", handle_container_create, {NULL}},
+    {HTTP_GET, "/volumefs/containers/:", handle_container_get, {NULL}},
+    {HTTP_DELETE, "/volumefs/containers/:", handle_container_remove, {"force", "volumes"}},
     {HTTP_POST, "/volumefs/containers/:/attachments", handle_container_attach, {NULL}},
     {HTTP_DELETE, "/volumefs/containers/:/attachments", handle_container_detach, {"destination"}},
 };

@@ -53,6 +53,18 @@ int catalog_container_get(struct catalog *catalog, const char *key, struct conta
     return 0;
 }
 
+int catalog_container_each(struct catalog *catalog,
+                           int (*visit)(void *context, const struct container *container),
+                           void *context)
+{
+    int r = fake_catalog.broken;
+
+    (void)catalog;
+    for (int i = 0; r == 0 && i < FAKE_ROWS && fake_catalog.containers[i].id[0]; i++)
+        r = visit(context, &fake_catalog.containers[i]);
+    return r;
+}
+
 static struct attachment as_attachment(const struct fake_attachment *row, char *source,
                                        char *destination)
 {

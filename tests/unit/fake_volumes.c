@@ -122,14 +122,30 @@ int volumes_prune(struct volumes *volumes, const struct prune_request *request,
     return r;
 }
 
-int volumes_attach(struct volumes *volumes, const char *key, const struct mount_spec *specs,
-                   size_t count, struct container *out, struct error *e)
+int volumes_attach(struct volumes *volumes, const char *key, const struct attach_request *request,
+                   struct container *out, struct error *e)
 {
-    int r = begin(e, "attach %s %zu %s:%s", key, count, specs[0].source ? specs[0].source : "",
-                  specs[0].destination);
+    const struct mount_spec *first = request->count ? &request->specs[0] : NULL;
+    int r = begin(e, "%s %s %zu %s:%s%s%s", request->create ? "create" : "attach", key ? key : "-",
+                  request->count, first && first->source ? first->source : "",
+                  first ? first->destination : "", request->from_count ? " from " : "",
+                  request->from_count ? request->from[0].container : "");
 
     (void)volumes;
-    return r ? r : catalog_container_get(NULL, key, out, e);
+    return r ? r : catalog_container_get(NULL, key ? key : "app", out, e);
+}
+
+int volumes_container_remove(struct volumes *volumes, const char *key, unsigned flags,
+                             void (*removed)(void *context, const char *volume), void *context,
+                             struct error *e)
+{
+    int r = begin(e, "remove container %s%s%s", key, flags & CONTAINER_REMOVE_FORCE ? " force" : "",
+                  flags & CONTAINER_REMOVE_VOLUMES ? " volumes" : "");
+
+    (void)volumes;
+    if (r == 0 && (flags & CONTAINER_REMOVE_VOLUMES))
+        removed(context, "gone");
+    return r;
 }
 
 int volumes_detach(struct volumes *volumes, const char *key, const char *destination,

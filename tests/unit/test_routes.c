@@ -129,7 +129,9 @@ static const struct {
      "\"RefCount\":3}],\"Store\":{\"Path\":\"/var/lib/volumefs\",\"Size\":"},
     {"POST", "/volumefs/containers/app/attachments", "{\"Volumes\":[\"web:/data\"]}", 201,
      "attach app 1 web:/data",
-     "{\"Id\":\"c1\",\"Name\":\"app\",\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"web\","
+     "{\"Id\":\"c1\",\"Name\":\"app\",\"Runtime\":\"\",\"State\":\"created\","
+     "\"CreatedAt\":\"1970-01-01T00:00:00.000000000Z\","
+     "\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"web\","
      "\"Source\":\"/mnt/volumes/web\",\"Destination\":\"/data\",\"Driver\":\"local\","
      "\"Mode\":\"\",\"RW\":false,\"Propagation\":\"\"},{\"Type\":\"bind\",\"Name\":\"\","
      "\"Source\":\"/srv\",\"Destination\":\"/host\""},
@@ -144,6 +146,22 @@ static const struct {
      "name-invalid"},
     {"POST", "/volumefs/containers/app/attachments", "{\"Volumes\":[\"bad\"]}", 400, "",
      "spec-invalid"},
+    {"POST", "/volumefs/containers/app/attachments", "{\"VolumesFrom\":[\"dbstore:ro\"]}", 201,
+     "attach app 0 : from dbstore", ""},
+    {"POST", "/volumefs/containers/app/attachments", "{\"VolumesFrom\":[\"db:nocopy\"]}", 400, "",
+     "invalid mode: nocopy"},
+    {"POST", "/volumefs/containers/app/attachments", "{}", 400, "", "nothing to attach"},
+    {"POST", "/volumefs/containers", "{\"Name\":\"app\",\"Volumes\":[\"web:/data\"]}", 201,
+     "create app 1 web:/data", "\"State\":\""},
+    {"POST", "/volumefs/containers", "{}", 201, "create - 0 :", "\"Mounts\":["},
+    {"POST", "/volumefs/containers", "{\"Name\":\"../x\"}", 400, "", "../x"},
+    {"GET", "/volumefs/containers", NULL, 200, NULL, "{\"Containers\":[{\"Id\":"},
+    {"GET", "/volumefs/containers/app", NULL, 200, NULL, "\"Name\":\"app\""},
+    {"GET", "/volumefs/containers/none", NULL, 404, NULL, "none"},
+    {"DELETE", "/volumefs/containers/app?force=1&volumes=1", NULL, 200,
+     "remove container app force volumes", "{\"VolumesDeleted\":[\"gone\"]}"},
+    {"DELETE", "/volumefs/containers/app", NULL, 200, "remove container app",
+     "{\"VolumesDeleted\":[]}"},
     {"DELETE", "/volumefs/containers/app/attachments", NULL, 204, "detach app -", ""},
     {"DELETE", "/volumefs/containers/app/attachments?destination=%2Fx%20y", NULL, 204,
      "detach app /x y", ""},

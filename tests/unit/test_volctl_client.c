@@ -112,10 +112,9 @@ static void test_unreachable(void **state)
 
     (void)state;
     assert_int_equal(client_request(client, "GET", "/x", NULL, &got, &e), ERROR_UNAVAILABLE);
-    assert_string_equal(e.text,
-                        "cannot reach the daemon at /nonexistent/v.sock: No such file or "
-                        "directory; is the daemon running? start it with: systemctl start "
-                        "volumefs, or volumefs /mnt/volumes");
+    assert_string_equal(e.text, "cannot reach the daemon at /nonexistent/v.sock: No such file or "
+                                "directory; is the daemon running? start it with: systemctl start "
+                                "volumefs, or volumefs /mnt/volumes");
     client_free(client);
 }
 

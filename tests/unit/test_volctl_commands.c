@@ -155,10 +155,10 @@ static const struct row rows[] = {
 
     {{"attach", "db", "web:/d:ro", "--mount", "type=tmpfs,dst=/t", "-v", "/e"},
      .answers = {{201, "{\"Id\":\"1\",\"Name\":\"db\",\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"web\",\"Source\":\"/m/web\",\"Destination\":\"/d\",\"Mode\":\"ro\",\"RW\":false}]}"}},
-     .requests = "POST /volumefs/containers/db/attachments {\"Volumes\":[\"/e\",\"web:/d:ro\"],\"Mounts\":[\"type=tmpfs,dst=/t\"]}\n",
+     .requests = "POST /volumefs/containers/db/attachments {\"Volumes\":[\"/e\",\"web:/d:ro\"],\"Mounts\":[\"type=tmpfs,dst=/t\"],\"VolumesFrom\":[]}\n",
      .out = "DESTINATION TYPE   SOURCE ACCESS MODE\n/d          volume web    ro     ro\n"},
     {{"attach", "db", "web:/d:shared"}, .answers = {{400, NO("field BindOptions must not be specified")}},
-     .requests = "POST /volumefs/containers/db/attachments {\"Volumes\":[\"web:/d:shared\"],\"Mounts\":[]}\n", .status = 1, .error = "volctl: field BindOptions must not be specified\n"},
+     .requests = "POST /volumefs/containers/db/attachments {\"Volumes\":[\"web:/d:shared\"],\"Mounts\":[],\"VolumesFrom\":[]}\n", .status = 1, .error = "volctl: field BindOptions must not be specified\n"},
     {{"attach", "db", "web"}, .status = 2, .error = "volctl attach: where in the container is 'web' to be? write web:/PATH\n"},
     {{"attach", "db"}, .status = 2, .error = "volctl attach: which volume?"},
     {{"attach"}, .status = 2, .error = "an argument is missing"},

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Completion of volctl for bash: commands, options, and names asked of the daemon.
 
-_volctl_commands='create ls inspect refs df set rename rm prune attach detach doctor version help'
+_volctl_commands='create ls inspect refs df set rename rm prune attach detach container doctor version help'
 
 _volctl_options() {
     case $1 in
@@ -9,7 +9,8 @@ _volctl_options() {
         ls | list) echo '--quiet --filter --format --socket --help' ;;
         rm | remove) echo '--force --format --socket --help' ;;
         prune) echo '--all --force --dry-run --filter --format --socket --help' ;;
-        attach) echo '--volume --mount --format --socket --help' ;;
+        attach) echo '--volume --mount --volumes-from --format --socket --help' ;;
+        container) echo '--name --volume --mount --volumes-from --quiet --force --volumes --format --socket --help' ;;
         doctor) echo '--rebuild --store --format --socket --help' ;;
         inspect | refs | df | set | rename | detach | version) echo '--format --socket --help' ;;
         '') echo '--socket --help --usage --version' ;;
@@ -32,6 +33,10 @@ _volctl_command() {
                 ;;
         esac
     done
+}
+
+_volctl_containers() {
+    volctl container ls 2>/dev/null | awk 'NR > 1 { print ($2 == "-" ? $1 : $2) }'
 }
 
 _volctl_reply() {
@@ -68,6 +73,14 @@ _volctl() {
                 _volctl_reply 'readonly=on readonly=off' "$current"
             fi
             ;;
+        container)
+            if [[ $previous == container ]]; then
+                _volctl_reply 'create ls inspect rm' "$current"
+            else
+                _volctl_reply "$(_volctl_containers)" "$current"
+            fi
+            ;;
+        attach | detach) _volctl_reply "$(_volctl_containers)" "$current" ;;
         inspect | refs | rename | rm | remove) _volctl_reply "$(volctl ls -q 2>/dev/null)" "$current" ;;
     esac
 }

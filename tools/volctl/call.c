@@ -49,6 +49,8 @@ static int call_path(const struct call *call, char **out, struct error *e)
         if (!r)
             r = path_append(stream, "=", call->query_value);
     }
+    for (size_t i = 0; i < sizeof(call->flags) / sizeof(call->flags[0]) && call->flags[i]; i++)
+        fprintf(stream, "%c%s=1", call->query || i ? '&' : '?', call->flags[i]);
     if (fclose(stream) != 0 && !r)
         r = -ENOMEM;
     return r;

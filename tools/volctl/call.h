@@ -15,6 +15,7 @@ struct call {
     const char *segments[CALL_SEGMENTS_MAX]; /* below /volumefs, unescaped, ended by NULL */
     const char *query;                       /* a parameter's name, NULL: none */
     const char *query_value;                 /* unescaped */
+    const char *flags[2];                    /* names of parameters that are 1; NULL: none */
     json_t *body;                            /* borrowed, NULL: none */
 };
 

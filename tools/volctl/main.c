@@ -28,6 +28,8 @@ const struct command volctl_commands[] = {
     {"prune", NULL, "Remove all anonymous volumes that nothing refers to", cmd_prune},
     {"attach", NULL, "Record that a container refers to volumes", cmd_attach},
     {"detach", NULL, "Forget some or all of these", cmd_detach},
+    {"container", NULL, "Make, list, inspect and remove containers that refer to volumes",
+     cmd_container},
     {"doctor", NULL, "Look for problems, or rebuild a lost catalog", cmd_doctor},
     {"version", NULL, "Show the versions of everything involved", cmd_version},
     {"help", NULL, "Explain a command", cmd_help},
@@ -96,28 +98,28 @@ static const struct argp start_argp = {
     .help_filter = help_filter,
 };
 
-static const struct command *command_find(const char *name)
+static const struct command *command_find(const struct command *commands, const char *name)
 {
-    for (const struct command *c = volctl_commands; c->name; c++)
+    for (const struct command *c = commands; c->name; c++)
         if (strcmp(c->name, name) == 0 || (c->alias && strcmp(c->alias, name) == 0))
             return c;
     return NULL;
 }
 
-/* Runs argv[0]; its messages and its help call it "volctl NAME". */
-static int command_run(struct volctl *volctl, int argc, char **argv)
+int command_run_of(const struct command *commands, struct volctl *volctl, const char *of, int argc,
+                   char **argv)
 {
-    const struct command *command = command_find(argv[0]);
+    const struct command *command = command_find(commands, argv[0]);
     _cleanup_(free_p) char *name = NULL;
     struct error e = {0};
 
     if (!command) {
         error_set(&e, ERROR_REQUEST_INVALID,
-                  "there is no command '%s'; 'volctl --help' lists the commands", argv[0]);
+                  "there is no command '%s'; '%s --help' lists the commands", argv[0], of);
         volctl_report(ERROR_REQUEST_INVALID, &e);
         return EXIT_USAGE;
     }
-    if (asprintf(&name, "volctl %s", command->name) < 0)
+    if (asprintf(&name, "%s %s", of, command->name) < 0)
         return volctl_report(-ENOMEM, NULL);
     argv[0] = name;
     return command->run(volctl, argc, argv);
@@ -130,7 +132,7 @@ int cmd_help(struct volctl *volctl, int argc, char **argv)
     char program[] = "volctl";
 
     if (argc > 1 && argv[1][0] != '-')
-        return command_run(volctl, 2, of_command);
+        return command_run_of(volctl_commands, volctl, program, 2, of_command);
     argp_help(&start_argp, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, program);
     return EXIT_OK;
 }
@@ -161,7 +163,8 @@ int main(int argc, char **argv)
     argp_err_exit_status = EXIT_USAGE;
     if (argp_parse(&start_argp, argc, argv, ARGP_IN_ORDER, NULL, &start) != 0)
         return EXIT_USAGE;
-    status = command_run(&volctl, argc - start.command, argv + start.command);
+    status = command_run_of(volctl_commands, &volctl, program, argc - start.command,
+                            argv + start.command);
     client_free(volctl.client);
     return finish(status);
 }

@@ -28,10 +28,15 @@ struct command {
 /* Ends with a row of NULL. */
 extern const struct command volctl_commands[];
 
+/* Runs argv[0] of a table; its messages and its help call it "OF NAME". An exit_status. */
+int command_run_of(const struct command *commands, struct volctl *volctl, const char *of, int argc,
+                   char **argv);
+
 /* "volctl: TEXT" on stderr, escaped; `r` explains itself where there is no text. EXIT_ERROR. */
 int volctl_report(int r, const struct error *e);
 
 int cmd_attach(struct volctl *volctl, int argc, char **argv);
+int cmd_container(struct volctl *volctl, int argc, char **argv);
 int cmd_create(struct volctl *volctl, int argc, char **argv);
 int cmd_detach(struct volctl *volctl, int argc, char **argv);
 int cmd_df(struct volctl *volctl, int argc, char **argv);

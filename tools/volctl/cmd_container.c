@@ -1,0 +1,327 @@
+/*
+ * volctl container: containers that are known here. One of which nothing is ever run is a data
+ * volume container: it holds volumes for others to take over.
+ */
+#include "tools/volctl/call.h"
+#include "tools/volctl/mounts.h"
+#include "tools/volctl/options.h"
+#include "tools/volctl/table.h"
+#include "tools/volctl/text.h"
+
+#include "catalog/cleanup.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { KEY_NAME = OPTION_OWN };
+
+/* ---- create ------------------------------------------------------------------- */
+
+struct create {
+    struct options options;
+    struct mounts mounts;
+    const char *name;
+};
+
+static const struct argp_option create_options[] = {
+    {"name", KEY_NAME, "NAME", 0, "What to call it", 0},
+    MOUNTS_ROWS,
+    OPTION_ROW_FORMAT,
+    OPTION_ROWS_ALL,
+    {0},
+};
+
+static error_t create_parse(int key, char *arg, struct argp_state *state)
+{
+    struct create *create = state->input;
+
+    if (key == KEY_NAME) {
+        create->name = arg;
+        return 0;
+    }
+    if (mounts_parse(&create->mounts, key, arg, state) == 0)
+        return 0;
+    return options_parse(key, arg, state);
+}
+
+static int container_create(struct volctl *volctl, int argc, char **argv)
+{
+    static const struct argp argp = {create_options,
+                                     create_parse,
+                                     "",
+                                     "Record a container and what it has mounted, making volumes "
+                                     "that do not exist, and print its id.",
+                                     NULL,
+                                     NULL,
+                                     NULL};
+    struct create create = {.options.volctl = volctl};
+    _cleanup_(json_decref_p) json_t *body = mounts_body(&create.mounts), *answer = NULL;
+    struct call call = {.method = "POST", .segments = {"containers"}, .body = body};
+    struct error e = {0};
+    int r;
+
+    if (!body)
+        return volctl_report(-ENOMEM, NULL);
+    options_read(&argp, argc, argv, &create.options, 0, 0);
+    if (create.name && json_object_set_new(body, "Name", json_string(create.name)) < 0)
+        r = error_set(&e, ERROR_NAME_INVALID, "the name '%s' is not UTF-8", create.name);
+    else
+        r = call_daemon(volctl, &call, &answer, &e);
+    if (r)
+        return volctl_report(r, &e);
+    if (create.options.json)
+        return print_json(answer);
+    puts(field_text(answer, "Id"));
+    return EXIT_OK;
+}
+
+/* ---- ls ------------------------------------------------------------------------ */
+
+struct list {
+    struct options options;
+    bool quiet;
+};
+
+static const struct argp_option list_options[] = {
+    {"quiet", 'q', NULL, 0, "Ids only", 0},
+    OPTION_ROW_FORMAT,
+    OPTION_ROWS_ALL,
+    {0},
+};
+
+static error_t list_parse(int key, char *arg, struct argp_state *state)
+{
+    struct list *list = state->input;
+
+    if (key != 'q')
+        return options_parse(key, arg, state);
+    list->quiet = true;
+    return 0;
+}
+
+/* "web:/data, db:/db:ro" */
+static char *mounts_join(const json_t *container)
+{
+    char *text = NULL;
+    size_t size, i;
+    FILE *stream = open_memstream(&text, &size);
+    json_t *mount;
+
+    if (!stream)
+        return NULL;
+    json_array_foreach(json_object_get(container, "Mounts"), i, mount)
+    {
+        const char *name = field_text(mount, "Name");
+
+        fprintf(stream, "%s%s:%s%s", i ? ", " : "", *name ? name : field_text(mount, "Source"),
+                field_text(mount, "Destination"), field_bool(mount, "RW") ? "" : ":ro");
+    }
+    if (fclose(stream) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static int list_add(struct table *table, const json_t *container)
+{
+    _cleanup_(free_p) char *mounts = mounts_join(container);
+    char id[13], age[TEXT_SHORT];
+
+    if (!mounts)
+        return -ENOMEM;
+    snprintf(id, sizeof(id), "%.12s", field_text(container, "Id"));
+    field_age(container, "CreatedAt", age);
+    return table_add(table, (const char *const[]){id, field_text(container, "Name"),
+                                                  field_text(container, "State"),
+                                                  field_text(container, "Runtime"), age, mounts});
+}
+
+static int list_print(const struct list *list, const json_t *containers)
+{
+    static const struct column columns[] = {{"ID"},      {"NAME"},    {"STATE"},
+                                            {"RUNTIME"}, {"CREATED"}, {"MOUNTS", .trunc = true}};
+    _cleanup_(table_free_p) struct table *table =
+        table_new(columns, sizeof(columns) / sizeof(columns[0]));
+    json_t *container;
+    size_t i;
+
+    if (!table)
+        return volctl_report(-ENOMEM, NULL);
+    json_array_foreach(containers, i, container)
+    {
+        if (list->quiet)
+            puts(field_text(container, "Id"));
+        else if (list_add(table, container) < 0)
+            return volctl_report(-ENOMEM, NULL);
+    }
+    if (list->quiet)
+        return EXIT_OK;
+    return table_print(table) == 0 ? EXIT_OK : volctl_report(-EIO, NULL);
+}
+
+static int container_list(struct volctl *volctl, int argc, char **argv)
+{
+    static const struct argp argp = {
+        list_options, list_parse, "", "List the containers that are known here.", NULL, NULL, NULL};
+    _cleanup_(json_decref_p) json_t *answer = NULL;
+    struct list list = {.options.volctl = volctl};
+    struct call call = {.method = "GET", .segments = {"containers"}};
+    struct error e = {0};
+    int r;
+
+    options_read(&argp, argc, argv, &list.options, 0, 0);
+    r = call_daemon(volctl, &call, &answer, &e);
+    if (r)
+        return volctl_report(r, &e);
+    return list.options.json ? print_json(answer)
+                             : list_print(&list, json_object_get(answer, "Containers"));
+}
+
+/* ---- inspect -------------------------------------------------------------------- */
+
+static const struct argp_option inspect_options[] = {OPTION_ROW_FORMAT, OPTION_ROWS_ALL, {0}};
+
+static int container_inspect(struct volctl *volctl, int argc, char **argv)
+{
+    static const struct argp argp = {inspect_options,
+                                     options_parse,
+                                     "CONTAINER...",
+                                     "Print all there is to know of containers, as JSON.",
+                                     NULL,
+                                     NULL,
+                                     NULL};
+    _cleanup_(json_decref_p) json_t *all = json_array();
+    struct options input = {.volctl = volctl};
+    int status = EXIT_OK;
+
+    options_read(&argp, argc, argv, &input, 1, -1);
+    for (int i = 0; i < input.operand_count; i++) {
+        struct call call = {.method = "GET", .segments = {"containers", input.operands[i]}};
+        struct error e = {0};
+        json_t *answer = NULL;
+        int r = call_daemon(volctl, &call, &answer, &e);
+
+        if (r == 0 && json_array_append_new(all, answer) < 0)
+            r = -ENOMEM;
+        if (r)
+            status = volctl_report(r, &e);
+        if (r && call_is_hopeless(r))
+            break;
+    }
+    return print_json(all) == EXIT_OK ? status : EXIT_ERROR;
+}
+
+/* ---- rm -------------------------------------------------------------------------- */
+
+struct rm {
+    struct options options;
+    bool force, volumes;
+};
+
+static const struct argp_option rm_options[] = {
+    {"force", 'f', NULL, 0, "Also one that runs", 0},
+    {"volumes", 'v', NULL, 0,
+     "Its anonymous volumes too, unless others refer to them; never those with a name", 0},
+    OPTION_ROW_FORMAT,
+    OPTION_ROWS_ALL,
+    {0},
+};
+
+static error_t rm_parse(int key, char *arg, struct argp_state *state)
+{
+    struct rm *rm = state->input;
+
+    switch (key) {
+    case 'f':
+        rm->force = true;
+        return 0;
+    case 'v':
+        rm->volumes = true;
+        return 0;
+    default:
+        return options_parse(key, arg, state);
+    }
+}
+
+static int rm_one(const struct rm *rm, const char *key, json_t *removed, struct error *e)
+{
+    _cleanup_(json_decref_p) json_t *answer = NULL;
+    struct call call = {.method = "DELETE", .segments = {"containers", key}};
+    int flags = 0, r;
+
+    if (rm->force)
+        call.flags[flags++] = "force";
+    if (rm->volumes)
+        call.flags[flags] = "volumes";
+    r = call_daemon(rm->options.volctl, &call, &answer, e);
+    if (r)
+        return r;
+    if (rm->options.json)
+        return json_object_set_new(answer, "Container", json_string(key)) < 0 ||
+                       json_array_append(removed, answer) < 0
+                   ? -ENOMEM
+                   : 0;
+    text_print(stdout, key);
+    putchar('\n');
+    return 0;
+}
+
+static int container_rm(struct volctl *volctl, int argc, char **argv)
+{
+    static const struct argp argp = {rm_options,
+                                     rm_parse,
+                                     "CONTAINER...",
+                                     "Forget containers, and print which. Volumes stay, but for "
+                                     "anonymous ones with --volumes.",
+                                     NULL,
+                                     NULL,
+                                     NULL};
+    _cleanup_(json_decref_p) json_t *removed = json_array();
+    struct rm rm = {.options.volctl = volctl};
+    int status = EXIT_OK;
+
+    options_read(&argp, argc, argv, &rm.options, 1, -1);
+    for (int i = 0; i < rm.options.operand_count; i++) {
+        struct error e = {0};
+        int r = rm_one(&rm, rm.options.operands[i], removed, &e);
+
+        if (r)
+            status = volctl_report(r, &e);
+        if (r && call_is_hopeless(r))
+            break;
+    }
+    if (rm.options.json && print_json(removed) != EXIT_OK)
+        return EXIT_ERROR;
+    return status;
+}
+
+/* ---- the table of these ------------------------------------------------------------ */
+
+static const struct command commands[] = {
+    {"create", NULL, "Record a container and what it has mounted", container_create},
+    {"ls", "list", "List containers", container_list},
+    {"inspect", NULL, "Show all there is to know of containers, as JSON", container_inspect},
+    {"rm", "remove", "Forget containers", container_rm},
+    {0},
+};
+
+static int usage(FILE *to, int status)
+{
+    fputs("Usage: volctl container COMMAND [ARGUMENT...]\n"
+          "Containers that refer to volumes, run or not.\n\nCommands:\n",
+          to);
+    for (const struct command *c = commands; c->name; c++)
+        fprintf(to, "  %-9s %s\n", c->name, c->summary);
+    fputs("\n'volctl container COMMAND --help' explains a command.\n", to);
+    return status;
+}
+
+int cmd_container(struct volctl *volctl, int argc, char **argv)
+{
+    if (argc < 2)
+        return usage(stderr, EXIT_USAGE);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return usage(stdout, EXIT_OK);
+    return command_run_of(commands, volctl, argv[0], argc - 1, argv + 1);
+}
