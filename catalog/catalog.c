@@ -232,9 +232,53 @@ int catalog_open(struct catalog **out, int store_fd, const char *path, bool crea
     return 0;
 }
 
-int catalog_check(struct catalog *catalog, struct error *e)
+/* ---- checking --------------------------------------------------------- */
+
+static int visit_volume(void *context, const struct volume *volume)
+{
+    (void)context;
+    (void)volume;
+    return 0;
+}
+
+static int visit_container(void *context, const struct container *container)
+{
+    (void)context;
+    (void)container;
+    return 0;
+}
+
+static int visit_use(void *context, const struct use *use)
+{
+    (void)context;
+    (void)use;
+    return 0;
+}
+
+static int visit_tombstone(void *context, const char *id)
+{
+    (void)context;
+    (void)id;
+    return 0;
+}
+
+static int catalog_check_file(struct catalog *catalog, struct error *e)
 {
     _locked_ struct catalog *locked = catalog_lock(catalog);
+    int r = db_check(catalog->db, true, e);
 
-    return db_check(catalog->db, true, e);
+    return r ? r : attachment_rows_check(catalog->db, e);
+}
+
+int catalog_check(struct catalog *catalog, struct error *e)
+{
+    int r = catalog_check_file(catalog, e);
+
+    if (!r)
+        r = catalog_volume_each(catalog, visit_volume, NULL, e);
+    if (!r)
+        r = catalog_container_each(catalog, visit_container, NULL, e);
+    if (!r)
+        r = catalog_use_each(catalog, NULL, visit_use, NULL, e);
+    return r ? r : catalog_tombstone_each(catalog, visit_tombstone, NULL, e);
 }

@@ -34,7 +34,8 @@ int catalog_open(struct catalog **out, int store_fd, const char *path, bool crea
                  struct error *e);
 struct catalog *catalog_free(struct catalog *catalog); /* returns NULL */
 
-/* Full check (SQLite's integrity_check and foreign keys). ERROR_CORRUPT with the first finding. */
+/* Full check: SQLite's integrity_check, foreign keys, and that each row can be read. ERROR_CORRUPT
+ * with the first finding. */
 int catalog_check(struct catalog *catalog, struct error *e);
 
 /*
@@ -60,7 +61,8 @@ int catalog_volume_get_by_id(struct catalog *catalog, const char *id, struct vol
 /* Calls `visit` for each live volume in order of name until it returns non-zero, which is returned.
  * The volume is the catalog's; `visit` may not call the catalog. */
 int catalog_volume_each(struct catalog *catalog,
-                        int (*visit)(void *context, const struct volume *volume), void *context);
+                        int (*visit)(void *context, const struct volume *volume), void *context,
+                        struct error *e);
 
 /* ERROR_NOT_FOUND, ERROR_EXISTS. */
 int catalog_volume_rename(struct catalog *catalog, const char *id, const char *name,
@@ -81,7 +83,7 @@ int catalog_volume_touch(struct catalog *catalog, const char *id, int64_t last_u
 int catalog_volume_tombstone(struct catalog *catalog, const char *id, struct error *e);
 int catalog_tombstone_forget(struct catalog *catalog, const char *id, struct error *e);
 int catalog_tombstone_each(struct catalog *catalog, int (*visit)(void *context, const char *id),
-                           void *context);
+                           void *context, struct error *e);
 
 /* ---- containers ------------------------------------------------------- */
 
@@ -95,7 +97,7 @@ int catalog_container_get(struct catalog *catalog, const char *key, struct conta
                           struct error *e);
 int catalog_container_each(struct catalog *catalog,
                            int (*visit)(void *context, const struct container *container),
-                           void *context);
+                           void *context, struct error *e);
 /* Deletes it and its attachments. */
 int catalog_container_delete(struct catalog *catalog, const char *id, struct error *e);
 
@@ -114,17 +116,17 @@ int catalog_attachment_each_of_volume(struct catalog *catalog, const char *volum
                                       int (*visit)(void *context,
                                                    const struct attachment *attachment,
                                                    const struct container *container),
-                                      void *context);
+                                      void *context, struct error *e);
 int catalog_attachment_each_of_container(
     struct catalog *catalog, const char *container_id,
     int (*visit)(void *context, const struct attachment *attachment,
                  const struct volume *volume /* NULL for a host path */),
-    void *context);
+    void *context, struct error *e);
 /* Every attachment to a volume, in order of volume id: for lists with counts in one pass. */
 int catalog_attachment_each(struct catalog *catalog,
                             int (*visit)(void *context, const struct attachment *attachment,
                                          const struct container *container),
-                            void *context);
+                            void *context, struct error *e);
 
 /* ---- uses ------------------------------------------------------------- */
 
@@ -133,4 +135,5 @@ int catalog_attachment_each(struct catalog *catalog,
 int catalog_use_add(struct catalog *catalog, const char *volume_id, const char *mount_id, int delta,
                     uint32_t *count, struct error *e);
 int catalog_use_each(struct catalog *catalog, const char *volume_id /* NULL: all */,
-                     int (*visit)(void *context, const struct use *use), void *context);
+                     int (*visit)(void *context, const struct use *use), void *context,
+                     struct error *e);

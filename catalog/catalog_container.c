@@ -21,7 +21,7 @@ int container_row_read(struct query *query, int column, struct container *contai
     if (name_check_container(container->id, NULL) ||
         (container->name[0] && name_check_container(container->name, NULL)))
         query_refuse_row(query);
-    return query_check_row(query, e);
+    return query_check_row(query, "containers", container->id, e);
 }
 
 int container_row_put(struct db *db, const struct container *container, struct error *e)
@@ -125,7 +125,7 @@ int catalog_container_get(struct catalog *catalog, const char *key, struct conta
 
 int catalog_container_each(struct catalog *catalog,
                            int (*visit)(void *context, const struct container *container),
-                           void *context)
+                           void *context, struct error *e)
 {
     _locked_ struct catalog *locked = catalog_lock(catalog);
     _query_ struct query *query = db_query(catalog->db, "SELECT " CONTAINER_COLUMNS
@@ -134,8 +134,8 @@ int catalog_container_each(struct catalog *catalog,
     bool row;
     int r;
 
-    for (r = query_step(query, &row, NULL); !r && row; r = query_step(query, &row, NULL)) {
-        r = container_row_read(query, 0, &container, NULL);
+    for (r = query_step(query, &row, e); !r && row; r = query_step(query, &row, e)) {
+        r = container_row_read(query, 0, &container, e);
         if (!r)
             r = visit(context, &container);
         if (r)

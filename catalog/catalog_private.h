@@ -67,6 +67,8 @@ enum { ATTACHMENT_COLUMN_COUNT = 11 };
 /* `attachment` is overwritten, to be released. */
 int attachment_row_read(struct query *query, int column, struct attachment *attachment,
                         struct error *e);
+/* ERROR_CORRUPT if one cannot be read. */
+int attachment_rows_check(struct db *db, struct error *e);
 int attachment_row_insert(struct db *db, const struct attachment *attachment, struct error *e);
 
 int use_row_read(struct query *query, int column, struct use *use, struct error *e);

@@ -36,7 +36,7 @@ int volume_row_read(struct query *query, int column, struct volume *volume, stru
     /* An administrator's edit may have put in what no caller could. */
     if (size < 0 || !name_is_volume_id(volume->id) || name_check_volume(volume->name, NULL))
         query_refuse_row(query);
-    return query_check_row(query, e);
+    return query_check_row(query, "volumes", volume->id, e);
 }
 
 int volume_row_read_pair(struct query *query, int column, struct volume *volume, struct error *e)
@@ -54,7 +54,7 @@ int volume_row_read_pair(struct query *query, int column, struct volume *volume,
         query_out_of_memory(query);
     else if (r > 0)
         query_refuse_row(query);
-    return query_check_row(query, e);
+    return query_check_row(query, "volume_pairs", volume->id, e);
 }
 
 int volume_rows_each(struct query *query, int (*visit)(void *context, const struct volume *volume),
@@ -211,13 +211,14 @@ int catalog_volume_get_by_id(struct catalog *catalog, const char *id, struct vol
 }
 
 int catalog_volume_each(struct catalog *catalog,
-                        int (*visit)(void *context, const struct volume *volume), void *context)
+                        int (*visit)(void *context, const struct volume *volume), void *context,
+                        struct error *e)
 {
     _locked_ struct catalog *locked = catalog_lock(catalog);
     _query_ struct query *query = db_query(
         catalog->db, "SELECT " VOLUME_COLUMNS " FROM volumes v " VOLUME_PAIRS " ORDER BY v.name");
 
-    return volume_rows_each(query, visit, context, NULL);
+    return volume_rows_each(query, visit, context, e);
 }
 
 /* Runs a change of the one volume `id`, which is bound as ?1. */
@@ -365,7 +366,7 @@ int catalog_tombstone_forget(struct catalog *catalog, const char *id, struct err
 }
 
 int catalog_tombstone_each(struct catalog *catalog, int (*visit)(void *context, const char *id),
-                           void *context)
+                           void *context, struct error *e)
 {
     _locked_ struct catalog *locked = catalog_lock(catalog);
     _query_ struct query *query =
@@ -374,9 +375,9 @@ int catalog_tombstone_each(struct catalog *catalog, int (*visit)(void *context, 
     bool row;
     int r;
 
-    for (r = query_step(query, &row, NULL); !r && row; r = query_step(query, &row, NULL)) {
+    for (r = query_step(query, &row, e); !r && row; r = query_step(query, &row, e)) {
         query_column_string(query, 0, id, sizeof(id));
-        r = query_check_row(query, NULL);
+        r = query_check_row(query, "tombstones", id, e);
         if (!r)
             r = visit(context, id);
         if (r)

@@ -171,7 +171,7 @@ static int rebuild_take_last_use(struct rebuild *rebuild, struct query *query, s
 
     query_bind_text(update, 1, query_column_text(query, 0));
     query_bind_int(update, 2, query_column_int(query, 1));
-    if (query_check_row(query, NULL))
+    if (query_check_row(query, "volumes", "", NULL))
         return 0;
     return query_run(update, e);
 }

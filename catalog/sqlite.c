@@ -468,13 +468,19 @@ void query_out_of_memory(struct query *query)
     query_note(query, SQLITE_NOMEM);
 }
 
-int query_check_row(struct query *query, struct error *e)
+int query_check_row(struct query *query, const char *table, const char *key, struct error *e)
 {
     int failure = query->failure;
+    char why[192];
 
     query->failure = SQLITE_OK;
-    if (failure == SQLITE_CORRUPT)
-        return db_refuse(query->db, e, "a row holds what was never written there");
+    if (failure == SQLITE_CORRUPT) {
+        snprintf(why, sizeof(why),
+                 "the row of %.32s with the key '%.80s' holds what was never "
+                 "written there",
+                 table, key);
+        return db_refuse(query->db, e, why);
+    }
     return failure == SQLITE_OK ? 0 : db_map(query->db, failure, e);
 }
 

@@ -78,8 +78,9 @@ void query_column_string(struct query *query, int column, char *out, size_t size
 void query_column_copy(struct query *query, int column, char **out);
 void query_refuse_row(struct query *query);
 void query_out_of_memory(struct query *query);
-/* 0, or the error of the columns read since the step. */
-int query_check_row(struct query *query, struct error *e);
+/* 0, or the error of the columns read since the step; `table` and `key` say in its text which row
+ * it is. */
+int query_check_row(struct query *query, const char *table, const char *key, struct error *e);
 
 struct transaction {
     struct db *db;

@@ -160,7 +160,7 @@ static void attaching_undo(struct attaching *attaching)
             (void)!catalog_detach(volumes->catalog, attaching->container.id,
                                   attaching->items[i].spec->destination, NULL);
         if (catalog_attachment_each_of_container(volumes->catalog, attaching->container.id,
-                                                 attachment_found, NULL) == 0)
+                                                 attachment_found, NULL, NULL) == 0)
             (void)!container_drop_if_ours(volumes, &attaching->container, NULL);
     }
     for (size_t i = 0; i < attaching->count; i++)
@@ -257,7 +257,8 @@ static int detach_locked(struct volumes *volumes, const struct container *contai
 {
     int r;
 
-    r = catalog_attachment_each_of_container(volumes->catalog, container->id, touched_add, touched);
+    r = catalog_attachment_each_of_container(volumes->catalog, container->id, touched_add, touched,
+                                             e);
     if (r)
         return r;
     r = catalog_detach(volumes->catalog, container->id, destination, e);

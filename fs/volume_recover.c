@@ -114,7 +114,7 @@ static int tombstone_resume(struct volumes *volumes, const char *id, struct erro
 static int recover_tombstones(struct volumes *volumes, struct error *e)
 {
     _cleanup_(ids_deinit) struct ids ids = {0};
-    int r = catalog_tombstone_each(volumes->catalog, ids_add, &ids);
+    int r = catalog_tombstone_each(volumes->catalog, ids_add, &ids, e);
 
     for (size_t i = 0; r == 0 && i < ids.count; i++)
         r = tombstone_resume(volumes, ids.items[i], e);
@@ -206,6 +206,6 @@ int volumes_recover(struct volumes *volumes, struct error *e)
     if (r == 0)
         r = recover_tombstones(volumes, e);
     if (r == 0)
-        r = catalog_volume_each(volumes->catalog, recover_row, volumes);
+        r = catalog_volume_each(volumes->catalog, recover_row, volumes, e);
     return r ? r : recover_compare(volumes, e);
 }

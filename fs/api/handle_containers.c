@@ -65,7 +65,7 @@ static int respond_container(struct volumes *volumes, const struct container *co
     struct mounts mounts = {
         .mountpoint = volumes_mountpoint(volumes), .array = codec_array(), .body = body};
     int r = catalog_attachment_each_of_container(volumes_catalog(volumes), container->id,
-                                                 visit_mount, &mounts);
+                                                 visit_mount, &mounts, e);
 
     if (r != 0) {
         codec_drop(mounts.array);

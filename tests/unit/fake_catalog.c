@@ -14,9 +14,11 @@ void fake_catalog_reset(void)
 }
 
 int catalog_volume_each(struct catalog *catalog,
-                        int (*visit)(void *context, const struct volume *volume), void *context)
+                        int (*visit)(void *context, const struct volume *volume), void *context,
+                        struct error *e)
 {
     (void)catalog;
+    (void)e;
     for (int i = 0; i < FAKE_ROWS && fake_catalog.volumes[i].id && !fake_catalog.broken; i++) {
         struct volume volume = {.kind = VOLUME_NAMED};
         int r;
@@ -95,18 +97,20 @@ int catalog_attachment_each_of_volume(struct catalog *catalog, const char *volum
                                       int (*visit)(void *context,
                                                    const struct attachment *attachment,
                                                    const struct container *container),
-                                      void *context)
+                                      void *context, struct error *e)
 {
     (void)catalog;
+    (void)e;
     return attachments_each(volume_id, visit, context);
 }
 
 int catalog_attachment_each(struct catalog *catalog,
                             int (*visit)(void *context, const struct attachment *attachment,
                                          const struct container *container),
-                            void *context)
+                            void *context, struct error *e)
 {
     (void)catalog;
+    (void)e;
     return attachments_each(NULL, visit, context);
 }
 
@@ -114,9 +118,10 @@ int catalog_attachment_each_of_container(struct catalog *catalog, const char *co
                                          int (*visit)(void *context,
                                                       const struct attachment *attachment,
                                                       const struct volume *volume),
-                                         void *context)
+                                         void *context, struct error *e)
 {
     (void)catalog;
+    (void)e;
     for (int i = 0; i < FAKE_ROWS && fake_catalog.attachments[i].container; i++) {
         const struct fake_attachment *row = &fake_catalog.attachments[i];
         char source[256];
@@ -140,9 +145,11 @@ int catalog_attachment_each_of_container(struct catalog *catalog, const char *co
 }
 
 int catalog_use_each(struct catalog *catalog, const char *volume_id,
-                     int (*visit)(void *context, const struct use *use), void *context)
+                     int (*visit)(void *context, const struct use *use), void *context,
+                     struct error *e)
 {
     (void)catalog;
+    (void)e;
     for (int i = 0; i < FAKE_ROWS && fake_catalog.uses[i].count; i++) {
         int r;
 

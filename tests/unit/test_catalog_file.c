@@ -125,7 +125,7 @@ static void test_wal_of_a_crash_is_recovered(void **state)
     assert_int_equal(fstatat(f->fd, "catalog.db-wal", &st, 0), 0);
     assert_true(st.st_size > 0);
     fixture_open(f);
-    catalog_volume_each(f->catalog, count_volume, &count);
+    catalog_volume_each(f->catalog, count_volume, &count, NULL);
     assert_int_equal(count, 20);
     assert_int_equal(catalog_check(f->catalog, NULL), 0);
 }
@@ -236,7 +236,7 @@ static void test_version_one_is_migrated(void **state)
                          0);
     }
     fixture_open(f);
-    catalog_volume_each(f->catalog, count_volume, &count);
+    catalog_volume_each(f->catalog, count_volume, &count, NULL);
     assert_int_equal(count, 1);
     fixture_close(f);
     {
@@ -435,9 +435,62 @@ static void test_row_that_no_call_wrote(void **state)
     change_file(f, "UPDATE volumes SET name = 'a b'");
     assert_int_equal(catalog_volume_get(f->catalog, "a b", &back, &e), ERROR_CORRUPT);
     assert_non_null(strstr(e.text, "volctl doctor --rebuild"));
-    assert_int_equal(catalog_volume_each(f->catalog, count_volume, &count), ERROR_CORRUPT);
+    assert_int_equal(catalog_volume_each(f->catalog, count_volume, &count, NULL), ERROR_CORRUPT);
     change_file(f, "UPDATE volumes SET name = 'ok', owner = hex(zeroblob(1000))");
     assert_int_equal(catalog_volume_get(f->catalog, "ok", &back, NULL), ERROR_CORRUPT);
+}
+
+static int fail_use(void *context, const struct use *use)
+{
+    (void)context;
+    (void)use;
+    return -1;
+}
+
+static int pass_container(void *context, const struct container *container)
+{
+    (void)context;
+    (void)container;
+    return 0;
+}
+
+static void assert_says(const struct error *e, const char *row)
+{
+    if (!strstr(e->text, row) || !strstr(e->text, "volctl doctor --rebuild"))
+        fail_msg("no '%s' and no next step in: %s", row, e->text);
+}
+
+/* A list that ends at such a row names it and the next step, and the check finds it first. */
+static void test_lists_name_the_row_they_end_at(void **state)
+{
+    struct fixture *f = *state;
+    struct error e = {0};
+    int count = 0;
+
+    fixture_insert(f, 1);
+    fixture_attach(f, 1, 1, "/a");
+    change_file(f, "UPDATE volumes SET owner = printf('%070d', 0)");
+    assert_int_equal(catalog_volume_each(f->catalog, count_volume, &count, &e), ERROR_CORRUPT);
+    assert_says(&e, "row of volumes with the key '9e3779b1000000000000000000000001'");
+    e = (struct error){0};
+    assert_int_equal(catalog_check(f->catalog, &e), ERROR_CORRUPT);
+    assert_says(&e, "row of volumes with the key '9e3779b1");
+
+    change_file(f, "UPDATE volumes SET owner = ''; UPDATE containers SET name = 'a b'");
+    assert_int_equal(catalog_container_each(f->catalog, pass_container, NULL, &e), ERROR_CORRUPT);
+    assert_says(&e, "row of containers with the key '00");
+    assert_int_equal(catalog_check(f->catalog, &e), ERROR_CORRUPT);
+
+    change_file(f, "UPDATE containers SET name = ''; UPDATE attachments SET volume_id = NULL, "
+                   "source = '/x', from_container = printf('%070d', 0)");
+    assert_int_equal(catalog_check(f->catalog, &e), ERROR_CORRUPT);
+    assert_says(&e, "row of attachments with the key '00");
+
+    change_file(f, "DELETE FROM attachments; INSERT INTO uses SELECT id, printf('%0200d', 0), 1 "
+                   "FROM volumes");
+    assert_int_equal(catalog_use_each(f->catalog, NULL, fail_use, NULL, &e), ERROR_CORRUPT);
+    assert_says(&e, "row of uses with the key '9e3779b1");
+    assert_int_equal(catalog_check(f->catalog, &e), ERROR_CORRUPT);
 }
 
 static void test_check_finds_broken_references(void **state)
@@ -481,7 +534,7 @@ static const char *try_full_disk(struct fixture *f)
         return "no ERROR_NO_SPACE";
     if (!strstr(e.text, "no space") && !strstr(e.text, "full"))
         return "the text does not say that the disk is full";
-    if (catalog_volume_each(f->catalog, count_volume, &count) || count != last + 1)
+    if (catalog_volume_each(f->catalog, count_volume, &count, NULL) || count != last + 1)
         return "it does not hold exactly what it acknowledged";
     fixture_close(f);
     if (catalog_open(&f->catalog, f->fd, f->path, true, &e))
@@ -540,6 +593,7 @@ int main(void)
         TEST(test_zeroed_page_is_refused),
         TEST(test_flipped_bytes),
         TEST(test_row_that_no_call_wrote),
+        TEST(test_lists_name_the_row_they_end_at),
         TEST(test_check_finds_broken_references),
         TEST(test_full_disk),
     };

@@ -96,7 +96,7 @@ static int volumes_count(struct fixture *f)
 {
     int count = 0;
 
-    assert_int_equal(catalog_volume_each(f->catalog, count_volume, &count), 0);
+    assert_int_equal(catalog_volume_each(f->catalog, count_volume, &count, NULL), 0);
     return count;
 }
 
@@ -113,7 +113,7 @@ static int attachments_count(struct fixture *f)
 {
     int count = 0;
 
-    assert_int_equal(catalog_attachment_each(f->catalog, count_attachment, &count), 0);
+    assert_int_equal(catalog_attachment_each(f->catalog, count_attachment, &count, NULL), 0);
     return count;
 }
 
@@ -183,7 +183,7 @@ static void test_whole_catalog_is_salvaged_and_kept(void **state)
     rebuild(f);
     assert_int_equal(volumes_count(f), 3);
     assert_int_equal(attachments_count(f), 2);
-    catalog_use_each(f->catalog, NULL, sum_use, &uses);
+    catalog_use_each(f->catalog, NULL, sum_use, &uses, NULL);
     assert_int_equal(uses, 3);
     assert_int_equal(catalog_volume_get(f->catalog, one.name, &back, NULL), 0);
     assert_int_equal(back.last_used_at, 12345);
