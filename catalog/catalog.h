@@ -38,14 +38,23 @@ struct catalog *catalog_free(struct catalog *catalog); /* returns NULL */
  * with the first finding. */
 int catalog_check(struct catalog *catalog, struct error *e);
 
+/* What is in the catalog that a rebuild made. */
+struct rebuild_summary {
+    int64_t volumes;
+    int64_t containers;
+    int64_t attachments;
+    bool lost; /* a volume was left out, or the old catalog knew more: the report says what */
+};
+
 /*
  * Writes a new catalog `catalog.db` in `store_fd` from every volume.json below volumes/, keeping
  * a damaged one as catalog.db.broken-TIME, and salvaging containers and
  * attachments from it where they can still be read. The caller holds the store's lock.
- * `report` is called for each volume recovered or left out, with the reason (may be NULL).
+ * `report` is called for each volume recovered or left out, with the reason, and for each table of
+ * which rows are lost (may be NULL); so may `summary` be.
  */
 int catalog_rebuild(int store_fd, const char *path, void (*report)(void *context, const char *line),
-                    void *context, struct error *e);
+                    void *context, struct rebuild_summary *summary, struct error *e);
 
 /* ---- volumes ---------------------------------------------------------- */
 

@@ -56,7 +56,7 @@ static int catalog_recreate(struct volumes *volumes, struct error *e)
         return error_set_errno(e, r, "%s/volumes", path);
     if (r == 0)
         return catalog_open(&volumes->catalog, store_fd(volumes->store), path, true, e);
-    r = catalog_rebuild(store_fd(volumes->store), path, rebuild_note, &report, e);
+    r = catalog_rebuild(store_fd(volumes->store), path, rebuild_note, &report, NULL, e);
     if (r)
         return r;
     snprintf(text, sizeof(text),
