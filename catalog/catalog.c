@@ -210,7 +210,9 @@ int catalog_open(struct catalog **out, int store_fd, const char *path, bool crea
     int version, r;
 
     *out = NULL;
-    r = catalog_inspect(store_fd, path, &version, e);
+    r = keep_undo(store_fd, path, e);
+    if (!r)
+        r = catalog_inspect(store_fd, path, &version, e);
     if (r == ERROR_NOT_FOUND && create) {
         version = SCHEMA_VERSION;
         r = catalog_make(store_fd, path, e);

@@ -36,6 +36,9 @@ void catalog_build_discard(int store_fd);
  * ERROR_CORRUPT: not a file, empty, not a database. */
 int catalog_inspect_open(struct db **out, int store_fd, const char *path, struct error *e);
 
+/* Gives catalog.db its WAL back if a rebuild was interrupted after that was moved aside. */
+int keep_undo(int store_fd, const char *path, struct error *e);
+
 /* ---- rows of volumes, one for each pair (or one without): see volume_rows_each ---- */
 
 #define VOLUME_COLUMNS                                                                             \

@@ -11,9 +11,8 @@
  * other gets NAME-ID8. Removed volumes whose directory still stands in volumes/
  * come back rather than be deleted on the word of a damaged file.
  *
- * The old files are moved aside just before the new one takes the name. The WAL
- * goes first, since it would be replayed into the new file; a crash in between
- * leaves the old file, and the rebuild is run again.
+ * The old files are moved aside just before the new one takes the name, and
+ * back if it does not: see rebuild_keep.c.
  */
 #include "catalog/rebuild_private.h"
 #include "catalog/record.h"
@@ -273,33 +272,13 @@ static int rebuild_fill(struct rebuild *rebuild, struct error *e)
     return r ? r : transaction_commit(&transaction, e);
 }
 
-/* Keeps catalog.db and what belongs to it under the name catalog.db.broken-TIME. */
-static int rebuild_keep_old(struct rebuild *rebuild, struct error *e)
-{
-    static const char *const endings[] = {"-wal", "-shm", "-journal"};
-    char time[TIME_TEXT_SIZE], kept[128], from[64], to[160];
-
-    time_format(time_now(), time);
-    snprintf(kept, sizeof(kept), CATALOG_FILE ".broken-%s", time);
-    /* A link, so that there is a catalog.db at every instant. */
-    if (linkat(rebuild->store_fd, CATALOG_FILE, rebuild->store_fd, kept, 0) == 0)
-        rebuild_report(rebuild, "the old catalog is kept as %s/%s", rebuild->path, kept);
-    else if (errno != ENOENT)
-        return error_set_errno(e, -errno, "%s/%s", rebuild->path, kept);
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        snprintf(from, sizeof(from), CATALOG_FILE "%s", endings[i]);
-        snprintf(to, sizeof(to), "%s%s", kept, endings[i]);
-        if (renameat(rebuild->store_fd, from, rebuild->store_fd, to) < 0 && errno != ENOENT)
-            return error_set_errno(e, -errno, "%s/%s", rebuild->path, from);
-    }
-    return 0;
-}
-
 static int rebuild_run(struct rebuild *rebuild, struct error *e)
 {
     int r;
 
-    r = salvage_open(rebuild, e);
+    r = keep_undo(rebuild->store_fd, rebuild->path, e);
+    if (!r)
+        r = salvage_open(rebuild, e);
     if (!r)
         r = rebuild_read_store(rebuild, e);
     if (!r)
@@ -308,7 +287,7 @@ static int rebuild_run(struct rebuild *rebuild, struct error *e)
         r = rebuild_fill(rebuild, e);
     rebuild->old = db_free(rebuild->old);
     if (!r)
-        r = rebuild_keep_old(rebuild, e);
+        r = keep_old(rebuild, e);
     return r ? r : catalog_build_publish(&rebuild->new, rebuild->store_fd, rebuild->path, e);
 }
 
@@ -321,6 +300,7 @@ int catalog_rebuild(int store_fd, const char *path, void (*report)(void *context
 
     if (r) {
         rebuild.new = db_free(rebuild.new);
+        keep_undo(store_fd, path, NULL);
         catalog_build_discard(store_fd);
     }
     if (summary)

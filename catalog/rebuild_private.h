@@ -28,3 +28,6 @@ int salvage_open(struct rebuild *rebuild, struct error *e);
 bool salvage_volume(struct rebuild *rebuild, const char *id, struct volume *out);
 /* Puts what only the old catalog knew into the new one, which has the volumes. */
 int salvage_rest(struct rebuild *rebuild, struct error *e);
+
+/* Keeps catalog.db and what belongs to it under the name catalog.db.broken-TIME. */
+int keep_old(struct rebuild *rebuild, struct error *e);

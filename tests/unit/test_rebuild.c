@@ -330,6 +330,53 @@ static void test_attachment_known_by_index_alone(void **state)
     change_file(f, "UPDATE attachments SET readonly = 1 / readonly"); /* 0 would be refused */
 }
 
+/* As a rebuild leaves it that is killed before the new catalog has its name. */
+static void interrupt_rebuild(struct fixture *f)
+{
+    fixture_crash_after(f, work_attach);
+    assert_int_equal(linkat(f->fd, "catalog.db", f->fd, "catalog.db.broken-T", 0), 0);
+    assert_int_equal(renameat(f->fd, "catalog.db-wal", f->fd, "catalog.db.broken-T-wal"), 0);
+    assert_int_equal(renameat(f->fd, "catalog.db-shm", f->fd, "catalog.db.broken-T-shm"), 0);
+    assert_int_equal(linkat(f->fd, "catalog.db", f->fd, "catalog.db.mine", 0), 0);
+}
+
+static void test_interrupted_rebuild_run_again(void **state)
+{
+    struct fixture *f = *state;
+
+    interrupt_rebuild(f);
+    rebuild(f);
+    assert_int_equal(volumes_count(f), 3);
+    assert_int_equal(attachments_count(f), 1); /* it was in the WAL alone */
+    assert_false(summary.lost);
+    assert_int_equal(files_count(f, "catalog.db.broken-T"), 0);
+    assert_int_equal(files_count(f, "catalog.db.broken-"), 3);
+    assert_int_equal(files_count(f, "catalog.db.mine"), 1);
+}
+
+static void test_interrupted_rebuild_then_started(void **state)
+{
+    struct fixture *f = *state;
+
+    interrupt_rebuild(f);
+    fixture_open(f);
+    assert_int_equal(attachments_count(f), 1);
+    assert_int_equal(files_count(f, "catalog.db.broken-"), 0);
+}
+
+/* Two WALs for one catalog: nobody but a person can choose. */
+static void test_interrupted_rebuild_with_another_wal(void **state)
+{
+    struct fixture *f = *state;
+    struct error e = {0};
+
+    interrupt_rebuild(f);
+    fixture_write(f, "catalog.db-wal", "other", 5);
+    assert_true(catalog_rebuild(f->fd, f->path, NULL, NULL, NULL, &e) < 0);
+    assert_non_null(strstr(e.text, "catalog.db.broken-T-wal cannot get its name"));
+    assert_int_equal(files_count(f, "catalog.db.broken-T"), 3);
+}
+
 static void test_files_that_are_no_catalog(void **state)
 {
     struct fixture *f = *state;
@@ -519,6 +566,9 @@ int main(void)
         TEST(test_any_page_lost),
         TEST(test_many_pages_lost),
         TEST(test_attachment_known_by_index_alone),
+        TEST(test_interrupted_rebuild_run_again),
+        TEST(test_interrupted_rebuild_then_started),
+        TEST(test_interrupted_rebuild_with_another_wal),
         TEST(test_files_that_are_no_catalog),
         TEST(test_two_volumes_of_one_name),
         TEST(test_two_volumes_of_one_longest_name),
