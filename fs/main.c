@@ -291,7 +291,7 @@ static int rebuild(const struct options *options)
     struct rebuild_summary summary = {0};
     struct error e = {0};
     struct store *store = NULL;
-    int r = store_open(&store, options->store, NULL, &e);
+    int r = store_open_existing(&store, options->store, &e);
 
     if (r == 0)
         r = catalog_rebuild(store_fd(store), options->store, report_rebuilt, NULL, &summary, &e);

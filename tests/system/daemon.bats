@@ -371,6 +371,21 @@ as_nobody() {
     [ -n "$(ls "$STORE"/catalog.db.broken-*)" ]
 }
 
+@test "a rebuild of a store that is not there makes none" {
+    start_and_fill
+    daemon_stop
+    mkdir "$WORK/empty"
+    local place
+
+    for place in "$WORK/wrong" "$WORK/empty" "$WORK/no/such"; do
+        fails timeout 60 "$VOLCTL" doctor --rebuild --store "$place"
+        [[ $output == *"there is no store of volumefs at $place"* ]]
+    done
+    [ ! -e "$WORK/wrong" ]
+    [ -z "$(ls -A "$WORK/empty")" ]
+    rebuild
+}
+
 @test "a catalog damaged in the middle loses no volume" {
     start_and_fill
     seq -f "$TREE/more-%g" 100 | xargs mkdir
