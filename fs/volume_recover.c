@@ -29,26 +29,12 @@ static int visit_any(void *context, const char *id)
     return 1;
 }
 
-struct rebuild_report {
-    struct volumes *volumes;
-    size_t lines;
-    char last[512];
-};
-
-static void rebuild_note(void *context, const char *line)
-{
-    struct rebuild_report *report = context;
-
-    report->lines++;
-    snprintf(report->last, sizeof(report->last), "%s", line);
-}
-
 /* A lost catalog must not look like a store of no volumes. */
 static int catalog_recreate(struct volumes *volumes, struct error *e)
 {
-    struct rebuild_report report = {.volumes = volumes};
+    struct rebuild_summary summary;
     const char *path = store_path(volumes->store);
-    char text[1024];
+    char text[256];
     int r;
 
     r = store_each(volumes->store, visit_any, NULL);
@@ -56,15 +42,16 @@ static int catalog_recreate(struct volumes *volumes, struct error *e)
         return error_set_errno(e, r, "%s/volumes", path);
     if (r == 0)
         return catalog_open(&volumes->catalog, store_fd(volumes->store), path, true, e);
-    r = catalog_rebuild(store_fd(volumes->store), path, rebuild_note, &report, NULL, e);
+    r = catalog_rebuild(store_fd(volumes->store), path, NULL, NULL, &summary, e);
     if (r)
         return r;
-    snprintf(text, sizeof(text),
-             "the catalog was lost and has been rebuilt from the store (%zu "
-             "volumes seen, the last: %s); containers' references are not in it",
-             report.lines, report.last);
+    snprintf(
+        text, sizeof(text),
+        "the catalog was lost and has been rebuilt from the store (volumes: %lld); containers' "
+        "references are not in it",
+        (long long)summary.volumes);
     volumes_problem_set(volumes, RECOVER_SUBJECT, text,
-                        "check the list with: volctl ls; attach containers again");
+                        "check the list with: volctl ls; attach containers again before you prune");
     return catalog_open(&volumes->catalog, store_fd(volumes->store), path, false, e);
 }
 

@@ -411,6 +411,9 @@ as_nobody() {
     fi
     DAEMON_PID=$(daemon_status pid)
     expect_filled
+    fails "$VOLCTL" doctor
+    [[ $output == *'(volumes: 2)'* ]]
+    [[ $output == *'attach containers again before you prune'* ]]
 }
 
 @test "a catalog of a newer volumefs is refused untouched" {
