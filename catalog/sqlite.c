@@ -177,6 +177,22 @@ static int db_open_inspect(struct db *db, int dir_fd, struct error *e)
                    e);
 }
 
+/* SQLite answers with the mode that it could have, not with an error. */
+static int db_open_wal(struct db *db, struct error *e)
+{
+    _query_ struct query *query = db_query(db, "PRAGMA journal_mode = WAL");
+    bool row;
+    int r = query_step(query, &row, e);
+
+    if (r || (row && strcmp(query_column_text(query, 0), "wal") == 0))
+        return r;
+    return error_set(e, ERROR_UNUSABLE_STORE,
+                     "catalog %s/%s: its file system cannot share memory between processes, which "
+                     "the write-ahead log needs (journal mode stays \"%.16s\"): put the store on a "
+                     "local file system",
+                     db->dir_path, db->file, row ? query_column_text(query, 0) : "");
+}
+
 static int db_open_write(struct db *db, int dir_fd, struct error *e)
 {
     int r = db_open_handle(db, dir_fd, "", NULL, SQLITE_OPEN_READWRITE, e);
@@ -185,8 +201,11 @@ static int db_open_write(struct db *db, int dir_fd, struct error *e)
         return r;
     sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    r = db_open_wal(db, e);
+    if (r)
+        return r;
     return db_exec(db,
-                   "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                   "PRAGMA synchronous = FULL;"
                    "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
                    "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
                    "PRAGMA journal_size_limit = 4194304;",

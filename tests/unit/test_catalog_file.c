@@ -504,6 +504,23 @@ static void test_check_finds_broken_references(void **state)
     assert_non_null(strstr(e.text, "a row of uses refers to a missing row of volumes"));
 }
 
+/* A file system without shared memory, as the lock files of unix-dotfile stand for. */
+static void test_no_write_ahead_log_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct error e = {0};
+    struct db *db;
+
+    fixture_close(f);
+    change_file(f, "PRAGMA journal_mode = DELETE");
+    assert_int_equal(db_open(&db, f->fd, "catalog.db?vfs=unix-dotfile", f->path, DB_WRITE, &e),
+                     ERROR_UNUSABLE_STORE);
+    assert_null(db);
+    assert_non_null(strstr(e.text, "journal mode stays \"delete\""));
+    assert_non_null(strstr(e.text, "local file system"));
+    fixture_open(f); /* and made WAL again where it can be */
+}
+
 /* ---- a full disk ------------------------------------------------------ */
 
 static const char ballast[256 << 10]; /* removed to make space again */
@@ -595,6 +612,7 @@ int main(void)
         TEST(test_row_that_no_call_wrote),
         TEST(test_lists_name_the_row_they_end_at),
         TEST(test_check_finds_broken_references),
+        TEST(test_no_write_ahead_log_is_refused),
         TEST(test_full_disk),
     };
 
