@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 /* ---- the lock --------------------------------------------------------- */
 
@@ -33,6 +34,51 @@ struct catalog *catalog_lock(struct catalog *catalog)
 void catalog_unlock(struct catalog **catalog)
 {
     pthread_mutex_unlock(&(*catalog)->lock);
+}
+
+/* ---- changes ---------------------------------------------------------- */
+
+enum {
+    READ_PATIENCE_MS = 10,     /* for other processes, with the lock held */
+    CHANGE_PATIENCE_MS = 5000, /* without */
+    CHANGE_PAUSE_MS = 20,
+};
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int change_begin(struct change *change, struct catalog *catalog, struct error *e)
+{
+    const struct timespec pause = {.tv_nsec = CHANGE_PAUSE_MS * 1000000L};
+    int64_t end = monotonic_ms() + CHANGE_PATIENCE_MS;
+    int r;
+
+    for (;;) {
+        change->locked = catalog_lock(catalog);
+        r = transaction_begin(&change->transaction, catalog->db, e);
+        if (r != ERROR_UNAVAILABLE || monotonic_ms() >= end)
+            return r;
+        change_release(change);
+        nanosleep(&pause, NULL);
+    }
+}
+
+int change_commit(struct change *change, struct error *e)
+{
+    return transaction_commit(&change->transaction, e);
+}
+
+void change_release(struct change *change)
+{
+    transaction_release(&change->transaction);
+    if (change->locked)
+        catalog_unlock(&change->locked);
+    change->locked = NULL;
 }
 
 /* ---- a new file ------------------------------------------------------- */
@@ -230,6 +276,7 @@ int catalog_open(struct catalog **out, int store_fd, const char *path, bool crea
         r = schema_migrate(catalog->db, version, SCHEMA_VERSION, e);
     if (r)
         return r;
+    db_set_patience(catalog->db, READ_PATIENCE_MS);
     *out = steal_pointer(&catalog);
     return 0;
 }

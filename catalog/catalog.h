@@ -10,8 +10,9 @@
  * ERROR_SPEC_INVALID): what is stored can always be read back.
  *
  * Codes: 0; ERROR_NOT_FOUND, ERROR_EXISTS, ERROR_IN_USE where said below;
- * ERROR_NO_SPACE on a full disk; ERROR_CORRUPT if the file turns out damaged;
- * negative errno otherwise. Texts go to `e` (may be NULL).
+ * ERROR_NO_SPACE on a full disk; ERROR_UNAVAILABLE for a change, if another process (an
+ * administrator's transaction) held the catalog's lock for 5 s; ERROR_CORRUPT if the file turns out
+ * damaged; negative errno otherwise. Texts go to `e` (may be NULL).
  */
 #pragma once
 

@@ -93,11 +93,10 @@ int attachment_row_insert(struct db *db, const struct attachment *attachment, st
 int catalog_attach(struct catalog *catalog, const struct container *container,
                    const struct attachment *attachments, size_t count, struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _transaction_ struct transaction transaction = {0};
+    _change_ struct change change = {0};
     int r;
 
-    r = transaction_begin(&transaction, catalog->db, e);
+    r = change_begin(&change, catalog, e);
     if (!r)
         r = container_row_put(catalog->db, container, e);
     for (size_t i = 0; !r && i < count; i++) {
@@ -107,25 +106,27 @@ int catalog_attach(struct catalog *catalog, const struct container *container,
         memcpy(attachment.container_id, container->id, sizeof(attachment.container_id));
         r = attachment_row_insert(catalog->db, &attachment, e);
     }
-    return r ? r : transaction_commit(&transaction, e);
+    return r ? r : change_commit(&change, e);
 }
 
 int catalog_detach(struct catalog *catalog, const char *container_id, const char *destination,
                    struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _query_ struct query *query =
-        db_query(catalog->db, "DELETE FROM attachments WHERE container_id = ?1 "
-                              "AND (?2 IS NULL OR destination = ?2)");
-    int r;
+    _change_ struct change change = {0};
+    _query_ struct query *query = NULL;
+    int r = change_begin(&change, catalog, e);
 
+    if (r)
+        return r;
+    query = db_query(catalog->db, "DELETE FROM attachments WHERE container_id = ?1 "
+                                  "AND (?2 IS NULL OR destination = ?2)");
     query_bind_text(query, 1, container_id);
     query_bind_text(query, 2, destination);
     r = query_run(query, e);
     if (!r && db_changes(catalog->db) == 0)
         return error_set(e, ERROR_NOT_FOUND, "container %s has no attachment%s%s", container_id,
                          destination ? " at " : "", destination ? destination : "");
-    return r;
+    return r ? r : change_commit(&change, e);
 }
 
 /* ---- lists ------------------------------------------------------------ */

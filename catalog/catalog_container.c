@@ -50,9 +50,12 @@ int container_row_put(struct db *db, const struct container *container, struct e
 int catalog_container_put(struct catalog *catalog, const struct container *container,
                           struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
+    _change_ struct change change = {0};
+    int r = change_begin(&change, catalog, e);
 
-    return container_row_put(catalog->db, container, e);
+    if (!r)
+        r = container_row_put(catalog->db, container, e);
+    return r ? r : change_commit(&change, e);
 }
 
 /* Reads the first container of `query`, ?1 being `key`, and says how many there are (up to 2). */
@@ -146,13 +149,16 @@ int catalog_container_each(struct catalog *catalog,
 
 int catalog_container_delete(struct catalog *catalog, const char *id, struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _query_ struct query *query = db_query(catalog->db, "DELETE FROM containers WHERE id = ?1");
-    int r;
+    _change_ struct change change = {0};
+    _query_ struct query *query = NULL;
+    int r = change_begin(&change, catalog, e);
 
+    if (r)
+        return r;
+    query = db_query(catalog->db, "DELETE FROM containers WHERE id = ?1");
     query_bind_text(query, 1, id);
     r = query_run(query, e);
     if (!r && db_changes(catalog->db) == 0)
         return error_set(e, ERROR_NOT_FOUND, "No such container: %s", id);
-    return r;
+    return r ? r : change_commit(&change, e);
 }

@@ -25,6 +25,27 @@ void catalog_unlock(struct catalog **catalog);
 #define _locked_ __attribute__((cleanup(catalog_unlock), unused))
 
 /*
+ * A change: the lock and a transaction. What other processes hold (an administrator's open
+ * transaction) is waited for without the lock, so that readers go on meanwhile.
+ *
+ *     _change_ struct change change = {0};
+ *     int r = change_begin(&change, catalog, e);
+ *     ...
+ *     return r ? r : change_commit(&change, e);
+ *
+ * ERROR_UNAVAILABLE: it was waited for in vain. Statements are got after the begin.
+ */
+struct change {
+    struct catalog *locked; /* NULL: not ours */
+    struct transaction transaction;
+};
+int change_begin(struct change *change, struct catalog *catalog, struct error *e);
+int change_commit(struct change *change, struct error *e);
+/* Rolls back what was not committed, and unlocks. */
+void change_release(struct change *change);
+#define _change_ __attribute__((cleanup(change_release)))
+
+/*
  * A new file beside catalog.db that becomes the catalog in one rename: begin
  * makes it with today's schema, publish syncs and renames it. `path` names the store in texts.
  */

@@ -95,18 +95,17 @@ static int use_init(struct use *use, const char *volume_id, const char *mount_id
 int catalog_use_add(struct catalog *catalog, const char *volume_id, const char *mount_id, int delta,
                     uint32_t *count, struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _transaction_ struct transaction transaction = {0};
+    _change_ struct change change = {0};
     struct use use;
     int r = use_init(&use, volume_id, mount_id, e);
 
     if (r)
         return r;
-    r = transaction_begin(&transaction, catalog->db, e);
+    r = change_begin(&change, catalog, e);
     if (!r)
         r = use_change(catalog->db, &use, delta, e);
     if (!r)
-        r = transaction_commit(&transaction, e);
+        r = change_commit(&change, e);
     if (!r && count)
         *count = use.count;
     return r;

@@ -29,7 +29,7 @@
 
 enum {
     QUERIES_MAX = 64,
-    BUSY_TIMEOUT_MS = 5000,
+    OPEN_PATIENCE_MS = 5000, /* nobody waits for us yet */
     FILE_NAME_MAX = 128,
 };
 
@@ -113,8 +113,10 @@ static int db_map(const struct db *db, int code, struct error *e)
         return db_set_errno(db, -ENOMEM, e);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return error_set(e, -EBUSY, "catalog %s/%s is locked by another process", db->dir_path,
-                         db->file);
+        return error_set(e, ERROR_UNAVAILABLE,
+                         "catalog %.400s/%s: another process holds its lock: end its transaction "
+                         "(see who it is with: fuser -v %.400s/%s) and try again",
+                         db->dir_path, db->file, db->dir_path, db->file);
     case SQLITE_ERROR: /* no such table, no such column */
         return db_set_errno(db, -EIO, e);
     case SQLITE_READONLY:
@@ -199,7 +201,7 @@ static int db_open_write(struct db *db, int dir_fd, struct error *e)
 
     if (r)
         return r;
-    sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    db_set_patience(db, OPEN_PATIENCE_MS);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     r = db_open_wal(db, e);
     if (r)
@@ -293,6 +295,11 @@ int db_set_version(struct db *db, int version, struct error *e)
 
     snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
     return db_exec(db, sql, e);
+}
+
+void db_set_patience(struct db *db, int ms)
+{
+    sqlite3_busy_timeout(db->handle, ms);
 }
 
 int64_t db_changes(const struct db *db)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -504,6 +505,76 @@ static void test_check_finds_broken_references(void **state)
     assert_non_null(strstr(e.text, "a row of uses refers to a missing row of volumes"));
 }
 
+/* ---- another process's lock ------------------------------------------- */
+
+struct insertion {
+    struct fixture *f;
+    int n, r;
+    struct error e;
+};
+
+static void *insert_in_thread(void *argument)
+{
+    struct insertion *insertion = argument;
+    _cleanup_(volume_deinit) struct volume volume = fixture_volume(insertion->n);
+
+    insertion->r = catalog_volume_insert(insertion->f->catalog, &volume, &insertion->e);
+    return NULL;
+}
+
+static int64_t clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Reads for `ms`; the longest that one took. */
+static int64_t read_for(struct fixture *f, int64_t ms)
+{
+    int64_t begin = clock_ms(), longest = 0, last = begin;
+
+    while (last - begin < ms) {
+        struct volume back;
+        int64_t now;
+
+        assert_int_equal(catalog_volume_get(f->catalog, "volume-00001", &back, NULL), 0);
+        volume_deinit(&back);
+        now = clock_ms();
+        if (now - last > longest)
+            longest = now - last;
+        last = now;
+    }
+    return longest;
+}
+
+/* An administrator's open transaction: changes wait for it, readers do not wait for changes. */
+static void test_lock_of_another_process(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(db_free_p) struct db *admin = NULL;
+    struct insertion insertion = {.f = f, .n = 2};
+    pthread_t thread;
+
+    fixture_insert(f, 1);
+    assert_int_equal(db_open(&admin, f->fd, "catalog.db", f->path, DB_WRITE, NULL), 0);
+    assert_int_equal(db_exec(admin, "BEGIN IMMEDIATE", NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, insert_in_thread, &insertion), 0);
+    assert_in_range(read_for(f, 1000), 0, 500);
+    assert_int_equal(db_exec(admin, "COMMIT; BEGIN IMMEDIATE", NULL), 0);
+    pthread_join(thread, NULL);
+    if (insertion.r == 0) { /* it came in between */
+        insertion.n = 3;
+        insert_in_thread(&insertion);
+    }
+    assert_int_equal(insertion.r, ERROR_UNAVAILABLE);
+    assert_non_null(strstr(insertion.e.text, "another process holds its lock: end its"));
+    assert_int_equal(db_exec(admin, "COMMIT", NULL), 0);
+    insert_in_thread(&insertion);
+    assert_int_equal(insertion.r, 0);
+}
+
 /* A file system without shared memory, as the lock files of unix-dotfile stand for. */
 static void test_no_write_ahead_log_is_refused(void **state)
 {
@@ -612,6 +683,7 @@ int main(void)
         TEST(test_row_that_no_call_wrote),
         TEST(test_lists_name_the_row_they_end_at),
         TEST(test_check_finds_broken_references),
+        TEST(test_lock_of_another_process),
         TEST(test_no_write_ahead_log_is_refused),
         TEST(test_full_disk),
     };
