@@ -238,7 +238,10 @@ struct catalog *catalog_free(struct catalog *catalog)
 {
     if (!catalog)
         return NULL;
-    db_free(catalog->db);
+    if (catalog->db) {
+        db_free(catalog->db);
+        reserve_make(catalog->store_fd);
+    }
     close(catalog->store_fd);
     pthread_mutex_destroy(&catalog->lock);
     free(catalog);
@@ -248,6 +251,18 @@ struct catalog *catalog_free(struct catalog *catalog)
 static void catalog_free_p(struct catalog **catalog)
 {
     catalog_free(*catalog);
+}
+
+static int catalog_open_write(struct catalog *catalog, const char *path, int version,
+                              struct error *e)
+{
+    int r;
+
+    catalog->db = db_free(catalog->db);
+    r = db_open(&catalog->db, catalog->store_fd, CATALOG_FILE, path, DB_WRITE, e);
+    if (!r && version < SCHEMA_VERSION)
+        r = schema_migrate(catalog->db, version, SCHEMA_VERSION, e);
+    return r;
 }
 
 int catalog_open(struct catalog **out, int store_fd, const char *path, bool create, struct error *e)
@@ -271,11 +286,13 @@ int catalog_open(struct catalog **out, int store_fd, const char *path, bool crea
     /* -wal and -shm take their mode from it. */
     if (fchmodat(catalog->store_fd, CATALOG_FILE, 0600, 0) < 0)
         return catalog_map_errno(-errno, path, e);
-    r = db_open(&catalog->db, catalog->store_fd, CATALOG_FILE, path, DB_WRITE, e);
-    if (!r && version < SCHEMA_VERSION)
-        r = schema_migrate(catalog->db, version, SCHEMA_VERSION, e);
+    r = catalog_open_write(catalog, path, version, e);
+    /* SQLite may say of a full disk that it cannot open a file: what it tried last was another. */
+    if ((r < 0 || r == ERROR_NO_SPACE) && reserve_give_up(catalog->store_fd))
+        r = catalog_open_write(catalog, path, version, e);
     if (r)
         return r;
+    reserve_make(catalog->store_fd);
     db_set_patience(catalog->db, READ_PATIENCE_MS);
     *out = steal_pointer(&catalog);
     return 0;

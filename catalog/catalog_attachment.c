@@ -109,8 +109,8 @@ int catalog_attach(struct catalog *catalog, const struct container *container,
     return r ? r : change_commit(&change, e);
 }
 
-int catalog_detach(struct catalog *catalog, const char *container_id, const char *destination,
-                   struct error *e)
+static int attachments_delete(struct catalog *catalog, const char *container_id,
+                              const char *destination, struct error *e)
 {
     _change_ struct change change = {0};
     _query_ struct query *query = NULL;
@@ -127,6 +127,18 @@ int catalog_detach(struct catalog *catalog, const char *container_id, const char
         return error_set(e, ERROR_NOT_FOUND, "container %s has no attachment%s%s", container_id,
                          destination ? " at " : "", destination ? destination : "");
     return r ? r : change_commit(&change, e);
+}
+
+int catalog_detach(struct catalog *catalog, const char *container_id, const char *destination,
+                   struct error *e)
+{
+    struct room room = {0};
+    int r;
+
+    do
+        r = attachments_delete(catalog, container_id, destination, e);
+    while (catalog_make_room(catalog, &room, r));
+    return r;
 }
 
 /* ---- lists ------------------------------------------------------------ */

@@ -147,7 +147,7 @@ int catalog_container_each(struct catalog *catalog,
     return r;
 }
 
-int catalog_container_delete(struct catalog *catalog, const char *id, struct error *e)
+static int container_delete(struct catalog *catalog, const char *id, struct error *e)
 {
     _change_ struct change change = {0};
     _query_ struct query *query = NULL;
@@ -161,4 +161,15 @@ int catalog_container_delete(struct catalog *catalog, const char *id, struct err
     if (!r && db_changes(catalog->db) == 0)
         return error_set(e, ERROR_NOT_FOUND, "No such container: %s", id);
     return r ? r : change_commit(&change, e);
+}
+
+int catalog_container_delete(struct catalog *catalog, const char *id, struct error *e)
+{
+    struct room room = {0};
+    int r;
+
+    do
+        r = container_delete(catalog, id, e);
+    while (catalog_make_room(catalog, &room, r));
+    return r;
 }

@@ -45,6 +45,21 @@ int change_commit(struct change *change, struct error *e);
 void change_release(struct change *change);
 #define _change_ __attribute__((cleanup(change_release)))
 
+/* ---- a full disk: see reserve.c ---- */
+
+/* Takes the reserve, as far as there is space and it is not there. */
+void reserve_make(int store_fd);
+/* True: there is space now that was not. */
+bool reserve_give_up(int store_fd);
+
+/* What was tried to make room for one change. */
+struct room {
+    bool log_tried, reserve_tried;
+};
+/* After a change that only removes ended with `r`, and the lock is free: true if there may be room
+ * for it now. Takes the reserve again where there is space. */
+bool catalog_make_room(struct catalog *catalog, struct room *room, int r);
+
 /*
  * A new file beside catalog.db that becomes the catalog in one rename: begin
  * makes it with today's schema, publish syncs and renames it. `path` names the store in texts.

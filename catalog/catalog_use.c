@@ -92,8 +92,8 @@ static int use_init(struct use *use, const char *volume_id, const char *mount_id
     return 0;
 }
 
-int catalog_use_add(struct catalog *catalog, const char *volume_id, const char *mount_id, int delta,
-                    uint32_t *count, struct error *e)
+static int use_add(struct catalog *catalog, const char *volume_id, const char *mount_id, int delta,
+                   uint32_t *count, struct error *e)
 {
     _change_ struct change change = {0};
     struct use use;
@@ -108,6 +108,18 @@ int catalog_use_add(struct catalog *catalog, const char *volume_id, const char *
         r = change_commit(&change, e);
     if (!r && count)
         *count = use.count;
+    return r;
+}
+
+int catalog_use_add(struct catalog *catalog, const char *volume_id, const char *mount_id, int delta,
+                    uint32_t *count, struct error *e)
+{
+    struct room room = {0};
+    int r;
+
+    do
+        r = use_add(catalog, volume_id, mount_id, delta, count, e);
+    while (delta < 0 && catalog_make_room(catalog, &room, r));
     return r;
 }
 

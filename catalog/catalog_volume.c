@@ -356,7 +356,7 @@ static int volume_row_bury(struct catalog *catalog, const char *id, struct error
     return r ? r : volume_change(catalog, remove, id, e);
 }
 
-int catalog_volume_tombstone(struct catalog *catalog, const char *id, struct error *e)
+static int volume_bury(struct catalog *catalog, const char *id, struct error *e)
 {
     _change_ struct change change = {0};
     int r;
@@ -369,8 +369,19 @@ int catalog_volume_tombstone(struct catalog *catalog, const char *id, struct err
     return r ? r : change_commit(&change, e);
 }
 
+int catalog_volume_tombstone(struct catalog *catalog, const char *id, struct error *e)
+{
+    struct room room = {0};
+    int r;
+
+    do
+        r = volume_bury(catalog, id, e);
+    while (catalog_make_room(catalog, &room, r));
+    return r;
+}
+
 /* 0 for one that is not there: what is in trash/ may have no tombstone after a rebuild. */
-int catalog_tombstone_forget(struct catalog *catalog, const char *id, struct error *e)
+static int tombstone_delete(struct catalog *catalog, const char *id, struct error *e)
 {
     _change_ struct change change = {0};
     _query_ struct query *query = NULL;
@@ -382,6 +393,17 @@ int catalog_tombstone_forget(struct catalog *catalog, const char *id, struct err
     query_bind_text(query, 1, id);
     r = query_run(query, e);
     return r ? r : change_commit(&change, e);
+}
+
+int catalog_tombstone_forget(struct catalog *catalog, const char *id, struct error *e)
+{
+    struct room room = {0};
+    int r;
+
+    do
+        r = tombstone_delete(catalog, id, e);
+    while (catalog_make_room(catalog, &room, r));
+    return r;
 }
 
 int catalog_tombstone_each(struct catalog *catalog, int (*visit)(void *context, const char *id),

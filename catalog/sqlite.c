@@ -86,12 +86,19 @@ static int db_map_constraint(const struct db *db, int code, struct error *e)
     }
 }
 
+static int db_set_no_space(const struct db *db, struct error *e)
+{
+    return error_set(e, ERROR_NO_SPACE,
+                     "catalog %s/%s: no space left on the device: free some and try again",
+                     db->dir_path, db->file);
+}
+
 static int db_map_system(const struct db *db, struct error *e)
 {
     int err = sqlite3_system_errno(db->handle);
 
     if (err == ENOSPC || err == EDQUOT)
-        return db_set_errno(db, ERROR_NO_SPACE, e);
+        return db_set_no_space(db, e);
     return db_set_errno(db, err > 0 ? -err : -EIO, e);
 }
 
@@ -102,9 +109,7 @@ static int db_map(const struct db *db, int code, struct error *e)
     case SQLITE_CONSTRAINT:
         return db_map_constraint(db, code, e);
     case SQLITE_FULL:
-        return error_set(e, ERROR_NO_SPACE,
-                         "catalog %s/%s: no space left on the device: free some and try again",
-                         db->dir_path, db->file);
+        return db_set_no_space(db, e);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
@@ -295,6 +300,13 @@ int db_set_version(struct db *db, int version, struct error *e)
 
     snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
     return db_exec(db, sql, e);
+}
+
+int db_checkpoint(struct db *db, struct error *e)
+{
+    int r = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+
+    return r == SQLITE_OK ? 0 : db_map(db, r, e);
 }
 
 void db_set_patience(struct db *db, int ms)

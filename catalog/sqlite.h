@@ -40,6 +40,8 @@ int db_exec(struct db *db, const char *sql, struct error *e);
 int db_get_int(struct db *db, const char *sql, int64_t *out, struct error *e);
 /* PRAGMA user_version cannot be bound. */
 int db_set_version(struct db *db, int version, struct error *e);
+/* Writes the log back, so that the next change begins it anew in the space that it has. */
+int db_checkpoint(struct db *db, struct error *e);
 /* How long a statement waits for another process; 5 s after the open. */
 void db_set_patience(struct db *db, int ms);
 /* Rows the last statement changed. */

@@ -4,7 +4,7 @@
  *   volumes/ID/data/        the volume's root
  *   volumes/ID/volume.json  enough to rebuild its catalog row
  *   staging/  trash/        half made, half removed; emptied in the background
- *   catalog.db  lock
+ *   catalog.db… lock       the catalog with what belongs to it
  *
  * Every step works on held directory fds and single components. The lock (an
  * flock on `lock`) makes one daemon at a time its owner.

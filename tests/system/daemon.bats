@@ -455,6 +455,57 @@ full_disk() {
     [ "$(cat "$TREE/v/kept")" = data ]
 }
 
+# To the last byte of the file system, whatever became free meanwhile.
+fill_disk() {
+    sync
+    dd if=/dev/zero of="$WORK/disk/filler" bs=64k oflag=append conv=notrunc status=none 2>/dev/null || true
+    dd if=/dev/zero of="$WORK/disk/filler" bs=512 oflag=append conv=notrunc status=none 2>/dev/null || true
+}
+
+# What makes room needs room itself.
+full_disk_is_left() {
+    local name
+
+    work_make_disk "$1" "$2"
+    daemon_start
+    mkdir "$TREE"/{a,b,c,d,e,f}
+    for name in a b c; do
+        "$VOLCTL" attach "box-$name" "$name:/data"
+    done
+    fill_disk
+    rmdir "$TREE/d"
+    fill_disk
+    "$VOLCTL" rm e
+    fill_disk
+    "$VOLCTL" detach box-a
+    fill_disk
+    "$VOLCTL" detach box-b
+    "$VOLCTL" rm a b
+    daemon_stop
+    fill_disk
+    daemon_start
+    fill_disk
+    "$VOLCTL" detach box-c
+    rmdir "$TREE/c"
+    [ "$(ls "$TREE")" = f ]
+    daemon_kill
+    fill_disk
+    daemon_start
+    fill_disk
+    rmdir "$TREE/f"
+    rm "$WORK/disk/filler"
+    eventually 5 mkdir "$TREE/again"
+    "$VOLCTL" doctor
+}
+
+@test "a full disk: removing, detaching and starting go on (ext4)" {
+    full_disk_is_left ext4 24M
+}
+
+@test "a full disk: removing, detaching and starting go on (tmpfs)" {
+    full_disk_is_left tmpfs 16M
+}
+
 @test "a full disk: a clear error, nothing lost, and on it goes (ext4)" {
     full_disk ext4 24M
 }

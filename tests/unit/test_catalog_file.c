@@ -596,6 +596,61 @@ static void test_no_write_ahead_log_is_refused(void **state)
 
 static const char ballast[256 << 10]; /* removed to make space again */
 
+/* To the last page of the file system. */
+static void fill_disk(struct fixture *f)
+{
+    _cleanup_(close_p) int fd =
+        openat(f->fd, "filler", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    ssize_t n;
+
+    do
+        n = write(fd, ballast, 4096);
+    while (n > 0);
+}
+
+static const char *try_removal_on_full_disk(struct fixture *f)
+{
+    struct error e = {0};
+
+    if (catalog_open(&f->catalog, f->fd, f->path, true, &e))
+        return "it cannot be made";
+    for (int i = 0; i < 60; i++) {
+        fixture_insert(f, i);
+        fixture_attach(f, i, i, "/d");
+    }
+    for (int i = 0; i < 60; i += 6) {
+        _cleanup_(volume_deinit) struct volume volume = fixture_volume(i);
+        struct container container = fixture_container(i);
+        int r;
+
+        /* in all states a log can be in: fresh after a start, and used */
+        if (i % 12 == 0) {
+            fixture_close(f);
+            fill_disk(f);
+            r = catalog_open(&f->catalog, f->fd, f->path, true, &e);
+            if (r) {
+                print_message("# round %d: %d %s\n", i, r, e.text);
+                return "it cannot be opened";
+            }
+        }
+        fill_disk(f);
+        r = catalog_detach(f->catalog, container.id, "/d", &e);
+        if (!r)
+            r = catalog_container_delete(f->catalog, container.id, &e);
+        fill_disk(f);
+        if (!r)
+            r = catalog_volume_tombstone(f->catalog, volume.id, &e);
+        if (!r)
+            r = catalog_tombstone_forget(f->catalog, volume.id, &e);
+        if (r) {
+            print_message("# round %d: %d %s\n", i, r, e.text);
+            return "something cannot be removed";
+        }
+    }
+    unlinkat(f->fd, "filler", 0);
+    return catalog_check(f->catalog, &e) ? "the check fails afterwards" : NULL;
+}
+
 static int fill_catalog(struct fixture *f, int *last, struct error *e)
 {
     for (int i = 0; i < 10000; i++) {
@@ -636,27 +691,37 @@ static const char *try_full_disk(struct fixture *f)
     return catalog_check(f->catalog, &e) ? "the check fails afterwards" : NULL;
 }
 
-static void test_full_disk(void **state)
+static void on_small_disk(struct fixture *f, const char *options,
+                          const char *(*try)(struct fixture *f))
 {
-    struct fixture *f = *state;
     struct fixture small = {.fd = -1};
     const char *problem;
 
     fixture_close(f);
     snprintf(small.path, sizeof(small.path), "%.40s/small", f->path);
     assert_int_equal(mkdirat(f->fd, "small", 0700), 0);
-    if (mount("tmpfs", small.path, "tmpfs", 0, "size=1m")) {
+    if (mount("tmpfs", small.path, "tmpfs", 0, options)) {
         print_message("# skipped: no right to mount a small file system: %s\n", strerror(errno));
         skip();
     }
     small.fd = open(small.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     fixture_write(&small, "ballast", ballast, sizeof(ballast));
-    problem = try_full_disk(&small);
+    problem = try(&small);
     fixture_close(&small);
     close(small.fd);
     umount(small.path);
     if (problem)
         fail_msg("%s", problem);
+}
+
+static void test_full_disk(void **state)
+{
+    on_small_disk(*state, "size=1m", try_full_disk);
+}
+
+static void test_removal_on_full_disk(void **state)
+{
+    on_small_disk(*state, "size=3m", try_removal_on_full_disk);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -686,6 +751,7 @@ int main(void)
         TEST(test_lock_of_another_process),
         TEST(test_no_write_ahead_log_is_refused),
         TEST(test_full_disk),
+        TEST(test_removal_on_full_disk),
     };
 
     return cmocka_run_group_tests_name("catalog_file", tests, NULL, NULL);
