@@ -259,6 +259,7 @@ static int catalog_open_write(struct catalog *catalog, const char *path, int ver
     int r;
 
     catalog->db = db_free(catalog->db);
+    shared_memory_prepare(catalog->store_fd);
     r = db_open(&catalog->db, catalog->store_fd, CATALOG_FILE, path, DB_WRITE, e);
     if (!r && version < SCHEMA_VERSION)
         r = schema_migrate(catalog->db, version, SCHEMA_VERSION, e);

@@ -52,6 +52,13 @@ void reserve_make(int store_fd);
 /* True: there is space now that was not. */
 bool reserve_give_up(int store_fd);
 
+/*
+ * Before SQLite maps its shared memory. On btrfs a write to it would take a new block, and on a
+ * full disk, where there is none, end the process with SIGBUS; so its file is made as one that is
+ * written in place.
+ */
+void shared_memory_prepare(int store_fd);
+
 /* What was tried to make room for one change. */
 struct room {
     bool log_tried, reserve_tried;

@@ -15,8 +15,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 
 #define RESERVE_FILE CATALOG_FILE ".reserve"
 
@@ -81,6 +85,22 @@ bool reserve_give_up(int store_fd)
     if (ftruncate(fd, 0) < 0 || fsync(fd) < 0 || unlinkat(store_fd, RESERVE_FILE, 0) < 0)
         return false;
     return true;
+}
+
+void shared_memory_prepare(int store_fd)
+{
+    _cleanup_(close_p) int fd = -1;
+    struct statfs st;
+    int flags;
+
+    if (fstatfs(store_fd, &st) < 0 || st.f_type != BTRFS_SUPER_MAGIC)
+        return;
+    fd = openat(store_fd, CATALOG_FILE "-shm", O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW,
+                0600);
+    if (fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+        flags |= FS_NOCOW_FL;
+        ioctl(fd, FS_IOC_SETFLAGS, &flags);
+    }
 }
 
 bool catalog_make_room(struct catalog *catalog, struct room *room, int r)

@@ -502,6 +502,27 @@ full_disk_is_left() {
     full_disk_is_left ext4 24M
 }
 
+# Every write takes a new block there, and one to mapped memory has no errno to fail with.
+@test "a full disk does not kill the daemon (btrfs)" {
+    work_make_disk btrfs 128M
+    daemon_start
+    mkdir "$TREE"/{a,b,c}
+    echo data >"$TREE/a/kept"
+    fill_disk
+    rmdir "$TREE/b" || true
+    fill_disk
+    rmdir "$TREE/c" || true
+    process_is_alive "$DAEMON_PID"
+    [ "$(cat "$TREE/a/kept")" = data ]
+    rm "$WORK/disk/filler"
+    sync
+    eventually 10 mkdir "$TREE/again"
+}
+
+@test "a full disk: removing, detaching and starting go on (xfs)" {
+    full_disk_is_left xfs 320M
+}
+
 @test "a full disk: removing, detaching and starting go on (tmpfs)" {
     full_disk_is_left tmpfs 16M
 }
