@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 /* ---- the lock --------------------------------------------------------- */
 
@@ -33,6 +34,51 @@ struct catalog *catalog_lock(struct catalog *catalog)
 void catalog_unlock(struct catalog **catalog)
 {
     pthread_mutex_unlock(&(*catalog)->lock);
+}
+
+/* ---- changes ---------------------------------------------------------- */
+
+enum {
+    READ_PATIENCE_MS = 10,     /* for other processes, with the lock held */
+    CHANGE_PATIENCE_MS = 5000, /* without */
+    CHANGE_PAUSE_MS = 20,
+};
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int change_begin(struct change *change, struct catalog *catalog, struct error *e)
+{
+    const struct timespec pause = {.tv_nsec = CHANGE_PAUSE_MS * 1000000L};
+    int64_t end = monotonic_ms() + CHANGE_PATIENCE_MS;
+    int r;
+
+    for (;;) {
+        change->locked = catalog_lock(catalog);
+        r = transaction_begin(&change->transaction, catalog->db, e);
+        if (r != ERROR_UNAVAILABLE || monotonic_ms() >= end)
+            return r;
+        change_release(change);
+        nanosleep(&pause, NULL);
+    }
+}
+
+int change_commit(struct change *change, struct error *e)
+{
+    return transaction_commit(&change->transaction, e);
+}
+
+void change_release(struct change *change)
+{
+    transaction_release(&change->transaction);
+    if (change->locked)
+        catalog_unlock(&change->locked);
+    change->locked = NULL;
 }
 
 /* ---- a new file ------------------------------------------------------- */
@@ -192,7 +238,10 @@ struct catalog *catalog_free(struct catalog *catalog)
 {
     if (!catalog)
         return NULL;
-    db_free(catalog->db);
+    if (catalog->db) {
+        db_free(catalog->db);
+        reserve_make(catalog->store_fd);
+    }
     close(catalog->store_fd);
     pthread_mutex_destroy(&catalog->lock);
     free(catalog);
@@ -204,13 +253,28 @@ static void catalog_free_p(struct catalog **catalog)
     catalog_free(*catalog);
 }
 
+static int catalog_open_write(struct catalog *catalog, const char *path, int version,
+                              struct error *e)
+{
+    int r;
+
+    catalog->db = db_free(catalog->db);
+    shared_memory_prepare(catalog->store_fd);
+    r = db_open(&catalog->db, catalog->store_fd, CATALOG_FILE, path, DB_WRITE, e);
+    if (!r && version < SCHEMA_VERSION)
+        r = schema_migrate(catalog->db, version, SCHEMA_VERSION, e);
+    return r;
+}
+
 int catalog_open(struct catalog **out, int store_fd, const char *path, bool create, struct error *e)
 {
     _cleanup_(catalog_free_p) struct catalog *catalog = NULL;
     int version, r;
 
     *out = NULL;
-    r = catalog_inspect(store_fd, path, &version, e);
+    r = keep_undo(store_fd, path, e);
+    if (!r)
+        r = catalog_inspect(store_fd, path, &version, e);
     if (r == ERROR_NOT_FOUND && create) {
         version = SCHEMA_VERSION;
         r = catalog_make(store_fd, path, e);
@@ -223,18 +287,65 @@ int catalog_open(struct catalog **out, int store_fd, const char *path, bool crea
     /* -wal and -shm take their mode from it. */
     if (fchmodat(catalog->store_fd, CATALOG_FILE, 0600, 0) < 0)
         return catalog_map_errno(-errno, path, e);
-    r = db_open(&catalog->db, catalog->store_fd, CATALOG_FILE, path, DB_WRITE, e);
-    if (!r && version < SCHEMA_VERSION)
-        r = schema_migrate(catalog->db, version, SCHEMA_VERSION, e);
+    r = catalog_open_write(catalog, path, version, e);
+    /* SQLite may say of a full disk that it cannot open a file: what it tried last was another. */
+    if ((r < 0 || r == ERROR_NO_SPACE) && reserve_give_up(catalog->store_fd))
+        r = catalog_open_write(catalog, path, version, e);
     if (r)
         return r;
+    reserve_make(catalog->store_fd);
+    db_set_patience(catalog->db, READ_PATIENCE_MS);
     *out = steal_pointer(&catalog);
     return 0;
 }
 
-int catalog_check(struct catalog *catalog, struct error *e)
+/* ---- checking --------------------------------------------------------- */
+
+static int visit_volume(void *context, const struct volume *volume)
+{
+    (void)context;
+    (void)volume;
+    return 0;
+}
+
+static int visit_container(void *context, const struct container *container)
+{
+    (void)context;
+    (void)container;
+    return 0;
+}
+
+static int visit_use(void *context, const struct use *use)
+{
+    (void)context;
+    (void)use;
+    return 0;
+}
+
+static int visit_tombstone(void *context, const char *id)
+{
+    (void)context;
+    (void)id;
+    return 0;
+}
+
+static int catalog_check_file(struct catalog *catalog, struct error *e)
 {
     _locked_ struct catalog *locked = catalog_lock(catalog);
+    int r = db_check(catalog->db, true, e);
 
-    return db_check(catalog->db, true, e);
+    return r ? r : attachment_rows_check(catalog->db, e);
+}
+
+int catalog_check(struct catalog *catalog, struct error *e)
+{
+    int r = catalog_check_file(catalog, e);
+
+    if (!r)
+        r = catalog_volume_each(catalog, visit_volume, NULL, e);
+    if (!r)
+        r = catalog_container_each(catalog, visit_container, NULL, e);
+    if (!r)
+        r = catalog_use_each(catalog, NULL, visit_use, NULL, e);
+    return r ? r : catalog_tombstone_each(catalog, visit_tombstone, NULL, e);
 }

@@ -10,8 +10,9 @@
  * ERROR_SPEC_INVALID): what is stored can always be read back.
  *
  * Codes: 0; ERROR_NOT_FOUND, ERROR_EXISTS, ERROR_IN_USE where said below;
- * ERROR_NO_SPACE on a full disk; ERROR_CORRUPT if the file turns out damaged;
- * negative errno otherwise. Texts go to `e` (may be NULL).
+ * ERROR_NO_SPACE on a full disk; ERROR_UNAVAILABLE for a change, if another process (an
+ * administrator's transaction) held the catalog's lock for 5 s; ERROR_CORRUPT if the file turns out
+ * damaged; negative errno otherwise. Texts go to `e` (may be NULL).
  */
 #pragma once
 
@@ -34,17 +35,27 @@ int catalog_open(struct catalog **out, int store_fd, const char *path, bool crea
                  struct error *e);
 struct catalog *catalog_free(struct catalog *catalog); /* returns NULL */
 
-/* Full check (SQLite's integrity_check and foreign keys). ERROR_CORRUPT with the first finding. */
+/* Full check: SQLite's integrity_check, foreign keys, and that each row can be read. ERROR_CORRUPT
+ * with the first finding. */
 int catalog_check(struct catalog *catalog, struct error *e);
+
+/* What is in the catalog that a rebuild made. */
+struct rebuild_summary {
+    int64_t volumes;
+    int64_t containers;
+    int64_t attachments;
+    bool lost; /* a volume was left out, or the old catalog knew more: the report says what */
+};
 
 /*
  * Writes a new catalog `catalog.db` in `store_fd` from every volume.json below volumes/, keeping
  * a damaged one as catalog.db.broken-TIME, and salvaging containers and
  * attachments from it where they can still be read. The caller holds the store's lock.
- * `report` is called for each volume recovered or left out, with the reason (may be NULL).
+ * `report` is called for each volume recovered or left out, with the reason, and for each table of
+ * which rows are lost (may be NULL); so may `summary` be.
  */
 int catalog_rebuild(int store_fd, const char *path, void (*report)(void *context, const char *line),
-                    void *context, struct error *e);
+                    void *context, struct rebuild_summary *summary, struct error *e);
 
 /* ---- volumes ---------------------------------------------------------- */
 
@@ -60,7 +71,8 @@ int catalog_volume_get_by_id(struct catalog *catalog, const char *id, struct vol
 /* Calls `visit` for each live volume in order of name until it returns non-zero, which is returned.
  * The volume is the catalog's; `visit` may not call the catalog. */
 int catalog_volume_each(struct catalog *catalog,
-                        int (*visit)(void *context, const struct volume *volume), void *context);
+                        int (*visit)(void *context, const struct volume *volume), void *context,
+                        struct error *e);
 
 /* ERROR_NOT_FOUND, ERROR_EXISTS. */
 int catalog_volume_rename(struct catalog *catalog, const char *id, const char *name,
@@ -81,7 +93,7 @@ int catalog_volume_touch(struct catalog *catalog, const char *id, int64_t last_u
 int catalog_volume_tombstone(struct catalog *catalog, const char *id, struct error *e);
 int catalog_tombstone_forget(struct catalog *catalog, const char *id, struct error *e);
 int catalog_tombstone_each(struct catalog *catalog, int (*visit)(void *context, const char *id),
-                           void *context);
+                           void *context, struct error *e);
 
 /* ---- containers ------------------------------------------------------- */
 
@@ -95,7 +107,7 @@ int catalog_container_get(struct catalog *catalog, const char *key, struct conta
                           struct error *e);
 int catalog_container_each(struct catalog *catalog,
                            int (*visit)(void *context, const struct container *container),
-                           void *context);
+                           void *context, struct error *e);
 /* Deletes it and its attachments. */
 int catalog_container_delete(struct catalog *catalog, const char *id, struct error *e);
 
@@ -114,17 +126,17 @@ int catalog_attachment_each_of_volume(struct catalog *catalog, const char *volum
                                       int (*visit)(void *context,
                                                    const struct attachment *attachment,
                                                    const struct container *container),
-                                      void *context);
+                                      void *context, struct error *e);
 int catalog_attachment_each_of_container(
     struct catalog *catalog, const char *container_id,
     int (*visit)(void *context, const struct attachment *attachment,
                  const struct volume *volume /* NULL for a host path */),
-    void *context);
+    void *context, struct error *e);
 /* Every attachment to a volume, in order of volume id: for lists with counts in one pass. */
 int catalog_attachment_each(struct catalog *catalog,
                             int (*visit)(void *context, const struct attachment *attachment,
                                          const struct container *container),
-                            void *context);
+                            void *context, struct error *e);
 
 /* ---- uses ------------------------------------------------------------- */
 
@@ -133,4 +145,5 @@ int catalog_attachment_each(struct catalog *catalog,
 int catalog_use_add(struct catalog *catalog, const char *volume_id, const char *mount_id, int delta,
                     uint32_t *count, struct error *e);
 int catalog_use_each(struct catalog *catalog, const char *volume_id /* NULL: all */,
-                     int (*visit)(void *context, const struct use *use), void *context);
+                     int (*visit)(void *context, const struct use *use), void *context,
+                     struct error *e);

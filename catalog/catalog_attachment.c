@@ -28,7 +28,7 @@ int attachment_row_read(struct query *query, int column, struct attachment *atta
     query_column_string(query, column + 10, attachment->from, sizeof(attachment->from));
     if (!attachment->destination || attachment->destination[0] != '/')
         query_refuse_row(query);
-    r = query_check_row(query, e);
+    r = query_check_row(query, "attachments", attachment->container_id, e);
     if (r)
         attachment_deinit(attachment);
     return r;
@@ -93,11 +93,10 @@ int attachment_row_insert(struct db *db, const struct attachment *attachment, st
 int catalog_attach(struct catalog *catalog, const struct container *container,
                    const struct attachment *attachments, size_t count, struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _transaction_ struct transaction transaction = {0};
+    _change_ struct change change = {0};
     int r;
 
-    r = transaction_begin(&transaction, catalog->db, e);
+    r = change_begin(&change, catalog, e);
     if (!r)
         r = container_row_put(catalog->db, container, e);
     for (size_t i = 0; !r && i < count; i++) {
@@ -107,24 +106,38 @@ int catalog_attach(struct catalog *catalog, const struct container *container,
         memcpy(attachment.container_id, container->id, sizeof(attachment.container_id));
         r = attachment_row_insert(catalog->db, &attachment, e);
     }
-    return r ? r : transaction_commit(&transaction, e);
+    return r ? r : change_commit(&change, e);
 }
 
-int catalog_detach(struct catalog *catalog, const char *container_id, const char *destination,
-                   struct error *e)
+static int attachments_delete(struct catalog *catalog, const char *container_id,
+                              const char *destination, struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _query_ struct query *query =
-        db_query(catalog->db, "DELETE FROM attachments WHERE container_id = ?1 "
-                              "AND (?2 IS NULL OR destination = ?2)");
-    int r;
+    _change_ struct change change = {0};
+    _query_ struct query *query = NULL;
+    int r = change_begin(&change, catalog, e);
 
+    if (r)
+        return r;
+    query = db_query(catalog->db, "DELETE FROM attachments WHERE container_id = ?1 "
+                                  "AND (?2 IS NULL OR destination = ?2)");
     query_bind_text(query, 1, container_id);
     query_bind_text(query, 2, destination);
     r = query_run(query, e);
     if (!r && db_changes(catalog->db) == 0)
         return error_set(e, ERROR_NOT_FOUND, "container %s has no attachment%s%s", container_id,
                          destination ? " at " : "", destination ? destination : "");
+    return r ? r : change_commit(&change, e);
+}
+
+int catalog_detach(struct catalog *catalog, const char *container_id, const char *destination,
+                   struct error *e)
+{
+    struct room room = {0};
+    int r;
+
+    do
+        r = attachments_delete(catalog, container_id, destination, e);
+    while (catalog_make_room(catalog, &room, r));
     return r;
 }
 
@@ -134,18 +147,18 @@ int catalog_detach(struct catalog *catalog, const char *container_id, const char
 static int attachment_rows_each(struct query *query,
                                 int (*visit)(void *context, const struct attachment *attachment,
                                              const struct container *container),
-                                void *context)
+                                void *context, struct error *e)
 {
     bool row;
     int r;
 
-    for (r = query_step(query, &row, NULL); !r && row; r = query_step(query, &row, NULL)) {
+    for (r = query_step(query, &row, e); !r && row; r = query_step(query, &row, e)) {
         _cleanup_(attachment_deinit) struct attachment attachment = {0};
         struct container container;
 
-        r = attachment_row_read(query, 0, &attachment, NULL);
+        r = attachment_row_read(query, 0, &attachment, e);
         if (!r)
-            r = container_row_read(query, ATTACHMENT_COLUMN_COUNT, &container, NULL);
+            r = container_row_read(query, ATTACHMENT_COLUMN_COUNT, &container, e);
         if (!r)
             r = visit(context, &attachment, &container);
         if (r)
@@ -158,7 +171,7 @@ int catalog_attachment_each_of_volume(struct catalog *catalog, const char *volum
                                       int (*visit)(void *context,
                                                    const struct attachment *attachment,
                                                    const struct container *container),
-                                      void *context)
+                                      void *context, struct error *e)
 {
     _locked_ struct catalog *locked = catalog_lock(catalog);
     _query_ struct query *query =
@@ -167,13 +180,13 @@ int catalog_attachment_each_of_volume(struct catalog *catalog, const char *volum
                               "WHERE a.volume_id = ?1 ORDER BY c.name, c.id, a.destination");
 
     query_bind_text(query, 1, volume_id);
-    return attachment_rows_each(query, visit, context);
+    return attachment_rows_each(query, visit, context, e);
 }
 
 int catalog_attachment_each(struct catalog *catalog,
                             int (*visit)(void *context, const struct attachment *attachment,
                                          const struct container *container),
-                            void *context)
+                            void *context, struct error *e)
 {
     _locked_ struct catalog *locked = catalog_lock(catalog);
     _query_ struct query *query = db_query(
@@ -182,7 +195,24 @@ int catalog_attachment_each(struct catalog *catalog,
         " FROM attachments a JOIN containers c ON c.id = a.container_id "
         "WHERE a.volume_id IS NOT NULL ORDER BY a.volume_id, a.container_id, a.destination");
 
-    return attachment_rows_each(query, visit, context);
+    return attachment_rows_each(query, visit, context, e);
+}
+
+/* Of all, to host paths too, that each can be read. */
+int attachment_rows_check(struct db *db, struct error *e)
+{
+    _query_ struct query *query = db_query(db, "SELECT " ATTACHMENT_COLUMNS " FROM attachments a");
+    bool row;
+    int r;
+
+    for (r = query_step(query, &row, e); !r && row; r = query_step(query, &row, e)) {
+        _cleanup_(attachment_deinit) struct attachment attachment = {0};
+
+        r = attachment_row_read(query, 0, &attachment, e);
+        if (r)
+            return r;
+    }
+    return r;
 }
 
 typedef int attachment_visitor(void *context, const struct attachment *attachment,
@@ -198,20 +228,20 @@ static int attachment_show(attachment_visitor *visit, void *context,
 
 /* The next attachment begins at the present row: reads it and its volume, if it has one. */
 static int attachment_row_begin(struct query *query, struct attachment *attachment,
-                                struct volume *volume)
+                                struct volume *volume, struct error *e)
 {
     int r;
 
     attachment_deinit(attachment);
     volume_deinit(volume);
-    r = attachment_row_read(query, 0, attachment, NULL);
+    r = attachment_row_read(query, 0, attachment, e);
     if (r || !attachment->volume_id[0])
         return r;
-    return volume_row_read(query, ATTACHMENT_COLUMN_COUNT, volume, NULL);
+    return volume_row_read(query, ATTACHMENT_COLUMN_COUNT, volume, e);
 }
 
 int catalog_attachment_each_of_container(struct catalog *catalog, const char *container_id,
-                                         attachment_visitor *visit, void *context)
+                                         attachment_visitor *visit, void *context, struct error *e)
 {
     _locked_ struct catalog *locked = catalog_lock(catalog);
     _query_ struct query *query = db_query(
@@ -224,15 +254,15 @@ int catalog_attachment_each_of_container(struct catalog *catalog, const char *co
     int r;
 
     query_bind_text(query, 1, container_id);
-    for (r = query_step(query, &row, NULL); !r && row; r = query_step(query, &row, NULL)) {
+    for (r = query_step(query, &row, e); !r && row; r = query_step(query, &row, e)) {
         if (!attachment.destination ||
             strcmp(attachment.destination, query_column_text(query, 3)) != 0) {
             r = attachment_show(visit, context, &attachment, &volume);
             if (!r)
-                r = attachment_row_begin(query, &attachment, &volume);
+                r = attachment_row_begin(query, &attachment, &volume, e);
         }
         if (!r)
-            r = volume_row_read_pair(query, ATTACHMENT_COLUMN_COUNT, &volume, NULL);
+            r = volume_row_read_pair(query, ATTACHMENT_COLUMN_COUNT, &volume, e);
         if (r)
             return r;
     }

@@ -21,7 +21,7 @@ int container_row_read(struct query *query, int column, struct container *contai
     if (name_check_container(container->id, NULL) ||
         (container->name[0] && name_check_container(container->name, NULL)))
         query_refuse_row(query);
-    return query_check_row(query, e);
+    return query_check_row(query, "containers", container->id, e);
 }
 
 int container_row_put(struct db *db, const struct container *container, struct error *e)
@@ -50,9 +50,12 @@ int container_row_put(struct db *db, const struct container *container, struct e
 int catalog_container_put(struct catalog *catalog, const struct container *container,
                           struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
+    _change_ struct change change = {0};
+    int r = change_begin(&change, catalog, e);
 
-    return container_row_put(catalog->db, container, e);
+    if (!r)
+        r = container_row_put(catalog->db, container, e);
+    return r ? r : change_commit(&change, e);
 }
 
 /* Reads the first container of `query`, ?1 being `key`, and says how many there are (up to 2). */
@@ -125,7 +128,7 @@ int catalog_container_get(struct catalog *catalog, const char *key, struct conta
 
 int catalog_container_each(struct catalog *catalog,
                            int (*visit)(void *context, const struct container *container),
-                           void *context)
+                           void *context, struct error *e)
 {
     _locked_ struct catalog *locked = catalog_lock(catalog);
     _query_ struct query *query = db_query(catalog->db, "SELECT " CONTAINER_COLUMNS
@@ -134,8 +137,8 @@ int catalog_container_each(struct catalog *catalog,
     bool row;
     int r;
 
-    for (r = query_step(query, &row, NULL); !r && row; r = query_step(query, &row, NULL)) {
-        r = container_row_read(query, 0, &container, NULL);
+    for (r = query_step(query, &row, e); !r && row; r = query_step(query, &row, e)) {
+        r = container_row_read(query, 0, &container, e);
         if (!r)
             r = visit(context, &container);
         if (r)
@@ -144,15 +147,29 @@ int catalog_container_each(struct catalog *catalog,
     return r;
 }
 
-int catalog_container_delete(struct catalog *catalog, const char *id, struct error *e)
+static int container_delete(struct catalog *catalog, const char *id, struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _query_ struct query *query = db_query(catalog->db, "DELETE FROM containers WHERE id = ?1");
-    int r;
+    _change_ struct change change = {0};
+    _query_ struct query *query = NULL;
+    int r = change_begin(&change, catalog, e);
 
+    if (r)
+        return r;
+    query = db_query(catalog->db, "DELETE FROM containers WHERE id = ?1");
     query_bind_text(query, 1, id);
     r = query_run(query, e);
     if (!r && db_changes(catalog->db) == 0)
         return error_set(e, ERROR_NOT_FOUND, "No such container: %s", id);
+    return r ? r : change_commit(&change, e);
+}
+
+int catalog_container_delete(struct catalog *catalog, const char *id, struct error *e)
+{
+    struct room room = {0};
+    int r;
+
+    do
+        r = container_delete(catalog, id, e);
+    while (catalog_make_room(catalog, &room, r));
     return r;
 }

@@ -25,6 +25,49 @@ void catalog_unlock(struct catalog **catalog);
 #define _locked_ __attribute__((cleanup(catalog_unlock), unused))
 
 /*
+ * A change: the lock and a transaction. What other processes hold (an administrator's open
+ * transaction) is waited for without the lock, so that readers go on meanwhile.
+ *
+ *     _change_ struct change change = {0};
+ *     int r = change_begin(&change, catalog, e);
+ *     ...
+ *     return r ? r : change_commit(&change, e);
+ *
+ * ERROR_UNAVAILABLE: it was waited for in vain. Statements are got after the begin.
+ */
+struct change {
+    struct catalog *locked; /* NULL: not ours */
+    struct transaction transaction;
+};
+int change_begin(struct change *change, struct catalog *catalog, struct error *e);
+int change_commit(struct change *change, struct error *e);
+/* Rolls back what was not committed, and unlocks. */
+void change_release(struct change *change);
+#define _change_ __attribute__((cleanup(change_release)))
+
+/* ---- a full disk: see reserve.c ---- */
+
+/* Takes the reserve, as far as there is space and it is not there. */
+void reserve_make(int store_fd);
+/* True: there is space now that was not. */
+bool reserve_give_up(int store_fd);
+
+/*
+ * Before SQLite maps its shared memory. On btrfs a write to it would take a new block, and on a
+ * full disk, where there is none, end the process with SIGBUS; so its file is made as one that is
+ * written in place.
+ */
+void shared_memory_prepare(int store_fd);
+
+/* What was tried to make room for one change. */
+struct room {
+    bool log_tried, reserve_tried;
+};
+/* After a change that only removes ended with `r`, and the lock is free: true if there may be room
+ * for it now. Takes the reserve again where there is space. */
+bool catalog_make_room(struct catalog *catalog, struct room *room, int r);
+
+/*
  * A new file beside catalog.db that becomes the catalog in one rename: begin
  * makes it with today's schema, publish syncs and renames it. `path` names the store in texts.
  */
@@ -35,6 +78,9 @@ void catalog_build_discard(int store_fd);
 /* Opens an existing catalog to read it, without checking it or writing a byte. ERROR_NOT_FOUND;
  * ERROR_CORRUPT: not a file, empty, not a database. */
 int catalog_inspect_open(struct db **out, int store_fd, const char *path, struct error *e);
+
+/* Gives catalog.db its WAL back if a rebuild was interrupted after that was moved aside. */
+int keep_undo(int store_fd, const char *path, struct error *e);
 
 /* ---- rows of volumes, one for each pair (or one without): see volume_rows_each ---- */
 
@@ -67,6 +113,8 @@ enum { ATTACHMENT_COLUMN_COUNT = 11 };
 /* `attachment` is overwritten, to be released. */
 int attachment_row_read(struct query *query, int column, struct attachment *attachment,
                         struct error *e);
+/* ERROR_CORRUPT if one cannot be read. */
+int attachment_rows_check(struct db *db, struct error *e);
 int attachment_row_insert(struct db *db, const struct attachment *attachment, struct error *e);
 
 int use_row_read(struct query *query, int column, struct use *use, struct error *e);

@@ -15,7 +15,7 @@ int use_row_read(struct query *query, int column, struct use *use, struct error 
     if (count < 1 || count > UINT32_MAX)
         query_refuse_row(query);
     use->count = (uint32_t)count;
-    return query_check_row(query, e);
+    return query_check_row(query, "uses", use->volume_id, e);
 }
 
 int use_row_put(struct db *db, const struct use *use, struct error *e)
@@ -58,7 +58,7 @@ static int use_count_get(struct db *db, const struct use *use, int64_t *count, s
     if (!row)
         return error_set(e, ERROR_NOT_FOUND, "get %s: no such volume", use->volume_id);
     *count = query_column_int(query, 0);
-    return query_check_row(query, e);
+    return query_check_row(query, "uses", use->volume_id, e);
 }
 
 static int use_change(struct db *db, struct use *use, int delta, struct error *e)
@@ -92,28 +92,40 @@ static int use_init(struct use *use, const char *volume_id, const char *mount_id
     return 0;
 }
 
-int catalog_use_add(struct catalog *catalog, const char *volume_id, const char *mount_id, int delta,
-                    uint32_t *count, struct error *e)
+static int use_add(struct catalog *catalog, const char *volume_id, const char *mount_id, int delta,
+                   uint32_t *count, struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _transaction_ struct transaction transaction = {0};
+    _change_ struct change change = {0};
     struct use use;
     int r = use_init(&use, volume_id, mount_id, e);
 
     if (r)
         return r;
-    r = transaction_begin(&transaction, catalog->db, e);
+    r = change_begin(&change, catalog, e);
     if (!r)
         r = use_change(catalog->db, &use, delta, e);
     if (!r)
-        r = transaction_commit(&transaction, e);
+        r = change_commit(&change, e);
     if (!r && count)
         *count = use.count;
     return r;
 }
 
+int catalog_use_add(struct catalog *catalog, const char *volume_id, const char *mount_id, int delta,
+                    uint32_t *count, struct error *e)
+{
+    struct room room = {0};
+    int r;
+
+    do
+        r = use_add(catalog, volume_id, mount_id, delta, count, e);
+    while (delta < 0 && catalog_make_room(catalog, &room, r));
+    return r;
+}
+
 int catalog_use_each(struct catalog *catalog, const char *volume_id,
-                     int (*visit)(void *context, const struct use *use), void *context)
+                     int (*visit)(void *context, const struct use *use), void *context,
+                     struct error *e)
 {
     _locked_ struct catalog *locked = catalog_lock(catalog);
     static const char all[] =
@@ -127,8 +139,8 @@ int catalog_use_each(struct catalog *catalog, const char *volume_id,
 
     if (volume_id)
         query_bind_text(query, 1, volume_id);
-    for (r = query_step(query, &row, NULL); !r && row; r = query_step(query, &row, NULL)) {
-        r = use_row_read(query, 0, &use, NULL);
+    for (r = query_step(query, &row, e); !r && row; r = query_step(query, &row, e)) {
+        r = use_row_read(query, 0, &use, e);
         if (!r)
             r = visit(context, &use);
         if (r)

@@ -36,7 +36,7 @@ int volume_row_read(struct query *query, int column, struct volume *volume, stru
     /* An administrator's edit may have put in what no caller could. */
     if (size < 0 || !name_is_volume_id(volume->id) || name_check_volume(volume->name, NULL))
         query_refuse_row(query);
-    return query_check_row(query, e);
+    return query_check_row(query, "volumes", volume->id, e);
 }
 
 int volume_row_read_pair(struct query *query, int column, struct volume *volume, struct error *e)
@@ -54,7 +54,7 @@ int volume_row_read_pair(struct query *query, int column, struct volume *volume,
         query_out_of_memory(query);
     else if (r > 0)
         query_refuse_row(query);
-    return query_check_row(query, e);
+    return query_check_row(query, "volume_pairs", volume->id, e);
 }
 
 int volume_rows_each(struct query *query, int (*visit)(void *context, const struct volume *volume),
@@ -164,14 +164,13 @@ int volume_row_insert(struct db *db, const struct volume *volume, struct error *
 
 int catalog_volume_insert(struct catalog *catalog, const struct volume *volume, struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _transaction_ struct transaction transaction = {0};
+    _change_ struct change change = {0};
     int r;
 
-    r = transaction_begin(&transaction, catalog->db, e);
+    r = change_begin(&change, catalog, e);
     if (!r)
         r = volume_row_insert(catalog->db, volume, e);
-    return r ? r : transaction_commit(&transaction, e);
+    return r ? r : change_commit(&change, e);
 }
 
 static int volume_visit_copy(void *context, const struct volume *volume)
@@ -211,13 +210,14 @@ int catalog_volume_get_by_id(struct catalog *catalog, const char *id, struct vol
 }
 
 int catalog_volume_each(struct catalog *catalog,
-                        int (*visit)(void *context, const struct volume *volume), void *context)
+                        int (*visit)(void *context, const struct volume *volume), void *context,
+                        struct error *e)
 {
     _locked_ struct catalog *locked = catalog_lock(catalog);
     _query_ struct query *query = db_query(
         catalog->db, "SELECT " VOLUME_COLUMNS " FROM volumes v " VOLUME_PAIRS " ORDER BY v.name");
 
-    return volume_rows_each(query, visit, context, NULL);
+    return volume_rows_each(query, visit, context, e);
 }
 
 /* Runs a change of the one volume `id`, which is bound as ?1. */
@@ -236,28 +236,35 @@ static int volume_change(struct catalog *catalog, struct query *query, const cha
 int catalog_volume_rename(struct catalog *catalog, const char *id, const char *name,
                           struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _query_ struct query *query =
-        db_query(catalog->db, "UPDATE volumes SET name = ?2 WHERE id = ?1");
+    _change_ struct change change = {0};
+    _query_ struct query *query = NULL;
     int r = name_check_volume(name, e);
 
+    if (!r)
+        r = change_begin(&change, catalog, e);
     if (r)
         return r;
+    query = db_query(catalog->db, "UPDATE volumes SET name = ?2 WHERE id = ?1");
     query_bind_text(query, 2, name);
     r = volume_change(catalog, query, id, e);
-    return r == ERROR_EXISTS ? error_set(e, r, "a volume with the name %s exists already", name)
-                             : r;
+    if (r == ERROR_EXISTS)
+        return error_set(e, r, "a volume with the name %s exists already", name);
+    return r ? r : change_commit(&change, e);
 }
 
 int catalog_volume_set_readonly(struct catalog *catalog, const char *id, bool readonly,
                                 struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _query_ struct query *query =
-        db_query(catalog->db, "UPDATE volumes SET readonly = ?2 WHERE id = ?1");
+    _change_ struct change change = {0};
+    _query_ struct query *query = NULL;
+    int r = change_begin(&change, catalog, e);
 
+    if (r)
+        return r;
+    query = db_query(catalog->db, "UPDATE volumes SET readonly = ?2 WHERE id = ?1");
     query_bind_int(query, 2, readonly);
-    return volume_change(catalog, query, id, e);
+    r = volume_change(catalog, query, id, e);
+    return r ? r : change_commit(&change, e);
 }
 
 /* Refused here, because a row that cannot be read back would make the catalog look damaged. */
@@ -273,29 +280,38 @@ static int volume_check_rule(const char *owner, const char *context, struct erro
 int catalog_volume_set_label(struct catalog *catalog, const char *id, enum access_label label,
                              const char *owner, const char *context, struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _query_ struct query *query = db_query(
-        catalog->db, "UPDATE volumes SET label = ?2, owner = ?3, context = ?4 WHERE id = ?1");
+    _change_ struct change change = {0};
+    _query_ struct query *query = NULL;
     int r = volume_check_rule(owner ? owner : "", context ? context : "", e);
 
+    if (!r)
+        r = change_begin(&change, catalog, e);
     if (r)
         return r;
+    query = db_query(catalog->db,
+                     "UPDATE volumes SET label = ?2, owner = ?3, context = ?4 WHERE id = ?1");
     query_bind_text(query, 2, access_label_name(label));
     query_bind_text(query, 3, owner ? owner : "");
     query_bind_text(query, 4, context ? context : "");
-    return volume_change(catalog, query, id, e);
+    r = volume_change(catalog, query, id, e);
+    return r ? r : change_commit(&change, e);
 }
 
 int catalog_volume_touch(struct catalog *catalog, const char *id, int64_t last_used_at,
                          struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    /* The clock may have been set back: the time of use never is. */
-    _query_ struct query *query = db_query(
-        catalog->db, "UPDATE volumes SET last_used_at = max(last_used_at, ?2) WHERE id = ?1");
+    _change_ struct change change = {0};
+    _query_ struct query *query = NULL;
+    int r = change_begin(&change, catalog, e);
 
+    if (r)
+        return r;
+    /* The clock may have been set back: the time of use never is. */
+    query = db_query(catalog->db,
+                     "UPDATE volumes SET last_used_at = max(last_used_at, ?2) WHERE id = ?1");
     query_bind_int(query, 2, last_used_at);
-    return volume_change(catalog, query, id, e);
+    r = volume_change(catalog, query, id, e);
+    return r ? r : change_commit(&change, e);
 }
 
 /* ---- removal ---------------------------------------------------------- */
@@ -340,32 +356,58 @@ static int volume_row_bury(struct catalog *catalog, const char *id, struct error
     return r ? r : volume_change(catalog, remove, id, e);
 }
 
-int catalog_volume_tombstone(struct catalog *catalog, const char *id, struct error *e)
+static int volume_bury(struct catalog *catalog, const char *id, struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _transaction_ struct transaction transaction = {0};
+    _change_ struct change change = {0};
     int r;
 
-    r = transaction_begin(&transaction, catalog->db, e);
+    r = change_begin(&change, catalog, e);
     if (!r)
         r = volume_check_unused(catalog->db, id, e);
     if (!r)
         r = volume_row_bury(catalog, id, e);
-    return r ? r : transaction_commit(&transaction, e);
+    return r ? r : change_commit(&change, e);
+}
+
+int catalog_volume_tombstone(struct catalog *catalog, const char *id, struct error *e)
+{
+    struct room room = {0};
+    int r;
+
+    do
+        r = volume_bury(catalog, id, e);
+    while (catalog_make_room(catalog, &room, r));
+    return r;
 }
 
 /* 0 for one that is not there: what is in trash/ may have no tombstone after a rebuild. */
+static int tombstone_delete(struct catalog *catalog, const char *id, struct error *e)
+{
+    _change_ struct change change = {0};
+    _query_ struct query *query = NULL;
+    int r = change_begin(&change, catalog, e);
+
+    if (r)
+        return r;
+    query = db_query(catalog->db, "DELETE FROM tombstones WHERE id = ?1");
+    query_bind_text(query, 1, id);
+    r = query_run(query, e);
+    return r ? r : change_commit(&change, e);
+}
+
 int catalog_tombstone_forget(struct catalog *catalog, const char *id, struct error *e)
 {
-    _locked_ struct catalog *locked = catalog_lock(catalog);
-    _query_ struct query *query = db_query(catalog->db, "DELETE FROM tombstones WHERE id = ?1");
+    struct room room = {0};
+    int r;
 
-    query_bind_text(query, 1, id);
-    return query_run(query, e);
+    do
+        r = tombstone_delete(catalog, id, e);
+    while (catalog_make_room(catalog, &room, r));
+    return r;
 }
 
 int catalog_tombstone_each(struct catalog *catalog, int (*visit)(void *context, const char *id),
-                           void *context)
+                           void *context, struct error *e)
 {
     _locked_ struct catalog *locked = catalog_lock(catalog);
     _query_ struct query *query =
@@ -374,9 +416,9 @@ int catalog_tombstone_each(struct catalog *catalog, int (*visit)(void *context, 
     bool row;
     int r;
 
-    for (r = query_step(query, &row, NULL); !r && row; r = query_step(query, &row, NULL)) {
+    for (r = query_step(query, &row, e); !r && row; r = query_step(query, &row, e)) {
         query_column_string(query, 0, id, sizeof(id));
-        r = query_check_row(query, NULL);
+        r = query_check_row(query, "tombstones", id, e);
         if (!r)
             r = visit(context, id);
         if (r)

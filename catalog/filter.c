@@ -4,7 +4,10 @@
  * Texts of errors are the Engine's: clients show and test them. A regular
  * expression comes from whoever may speak to the socket, so that what would
  * make the C library's compiler or matcher explode (repetition of repetitions,
- * back references) is refused before it is compiled.
+ * back references) is refused before it is compiled. glibc copies what a "+" or
+ * "{m,n}" repeats, and then takes memory with the square and time with the cube
+ * of what may be empty in the result: 2048 bytes of it are at worst a second
+ * and 15 MB, 16384 were minutes and gigabytes.
  */
 #include "catalog/filter.h"
 
@@ -12,13 +15,15 @@
 
 #include <errno.h>
 #include <regex.h>
+#include <stdint.h>
 #include <string.h>
 
 enum {
     FILTER_TERMS_MAX = 1024,
     FILTER_VALUE_MAX = PAIR_KEY_MAX + 1 + PAIR_VALUE_MAX,
-    FILTER_REGEX_MAX = 1024,       /* bytes of an expression */
-    FILTER_REGEX_COST = 128 << 10, /* bytes after its repetitions are written out */
+    FILTER_REGEX_MAX = 512,      /* bytes of an expression */
+    FILTER_REGEX_COST = 2048,    /* bytes after its repetitions are written out */
+    FILTER_REGEX_SUM = 16 << 10, /* the same, of all expressions of a filter */
 };
 
 enum filter_key {
@@ -51,6 +56,7 @@ struct filter_term {
 struct filter {
     struct filter_term *terms;
     size_t count;
+    size_t regex_cost; /* of all terms */
 };
 
 struct filter *filter_new(void)
@@ -116,31 +122,34 @@ static size_t filter_repetition_bound(const char *text)
     return largest;
 }
 
-/* An upper bound of what the compiler makes of it: as if every repetition held the whole. */
-static bool filter_regex_is_affordable(const char *text)
+/*
+ * An upper bound of what the compiler makes of it, as if every repetition held the whole, and
+ * whether escaped or not. More than FILTER_REGEX_COST: not to be compiled.
+ */
+static size_t filter_regex_cost(const char *text)
 {
     size_t cost = strnlen(text, FILTER_REGEX_MAX + 1);
 
     if (cost > FILTER_REGEX_MAX)
-        return false;
-    for (; *text; text++) {
+        return SIZE_MAX;
+    for (; *text && cost <= FILTER_REGEX_COST; text++) {
         if (text[0] == '\\' && text[1] >= '0' && text[1] <= '9')
-            return false;
-        if (*text != '{')
-            continue;
-        cost *= filter_repetition_bound(text);
-        if (cost > FILTER_REGEX_COST)
-            return false;
+            return SIZE_MAX;
+        if (*text == '+')
+            cost *= 2;
+        else if (*text == '{')
+            cost *= filter_repetition_bound(text);
     }
-    return true;
+    return cost;
 }
 
 /* 0, -ENOMEM, or ERROR_REQUEST_INVALID. */
-static int filter_term_compile(struct filter_term *term)
+static int filter_term_compile(struct filter *filter, struct filter_term *term)
 {
+    size_t cost = filter_regex_cost(term->text);
     int r;
 
-    if (!filter_regex_is_affordable(term->text))
+    if (cost > FILTER_REGEX_COST || cost > FILTER_REGEX_SUM - filter->regex_cost)
         return ERROR_REQUEST_INVALID;
     r = regcomp(&term->regex, term->text, REG_EXTENDED | REG_NOSUB);
     if (r == REG_ESPACE)
@@ -148,6 +157,7 @@ static int filter_term_compile(struct filter_term *term)
     if (r)
         return ERROR_REQUEST_INVALID;
     term->has_regex = true;
+    filter->regex_cost += cost;
     return 0;
 }
 
@@ -163,7 +173,7 @@ static int filter_term_split(struct filter_term *term)
     return term->value ? 0 : -ENOMEM;
 }
 
-static int filter_term_parse(struct filter_term *term)
+static int filter_term_parse(struct filter *filter, struct filter_term *term)
 {
     switch (term->key) {
     case FILTER_DANGLING:
@@ -172,7 +182,7 @@ static int filter_term_parse(struct filter_term *term)
     case FILTER_KIND:
         return volume_kind_parse(term->text, &term->kind) ? 0 : ERROR_REQUEST_INVALID;
     case FILTER_NAME:
-        return filter_term_compile(term);
+        return filter_term_compile(filter, term);
     case FILTER_LABEL:
     case FILTER_LABEL_NOT:
         return filter_term_split(term);
@@ -210,7 +220,7 @@ int filter_add(struct filter *filter, const char *key, const char *value, struct
     term.text = strdup(value);
     if (!term.text)
         return -ENOMEM;
-    r = filter_term_parse(&term);
+    r = filter_term_parse(filter, &term);
     if (r > 0)
         return error_set(e, r, "invalid filter '%s=[%.256s]'", key, value);
     return r ? r : filter_append(filter, &term);

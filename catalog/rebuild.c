@@ -4,20 +4,18 @@
  * The truth is volumes/ID/volume.json. What only the old catalog knew
  * (containers, attachments, uses, the time of last use, and a volume whose
  * volume.json cannot be read) is taken from it where its pages still can be
- * read: each table is read forwards and, if that meets damage, backwards.
+ * read: see rebuild_salvage.c.
  *
  * Nothing is lost: no directory of the store is touched, the old file is kept
  * with its WAL, and of two volumes with one name the elder keeps it and the
  * other gets NAME-ID8. Removed volumes whose directory still stands in volumes/
  * come back rather than be deleted on the word of a damaged file.
  *
- * The old files are moved aside just before the new one takes the name. The WAL
- * goes first, since it would be replayed into the new file; a crash in between
- * leaves the old file, and the rebuild is run again.
+ * The old files are moved aside just before the new one takes the name, and
+ * back if it does not: see rebuild_keep.c.
  */
-#include "catalog/catalog_private.h"
+#include "catalog/rebuild_private.h"
 #include "catalog/record.h"
-#include "catalog/schema.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,31 +24,36 @@
 #include <string.h>
 #include <sys/stat.h>
 
-struct rebuild {
-    int store_fd;
-    const char *path;
-    void (*report)(void *context, const char *line);
-    void *context;
-    struct db *old; /* NULL: there is none that can be read at all */
-    struct db *new;
-    struct volume *volumes;
-    size_t count, room;
-};
-
 enum { REPORT_LINE_MAX = 2 * ERROR_TEXT_MAX };
 
-__attribute__((format(printf, 2, 3))) static void rebuild_report(struct rebuild *rebuild,
-                                                                 const char *format, ...)
+__attribute__((format(printf, 2, 0))) static void
+rebuild_report_list(struct rebuild *rebuild, const char *format, va_list args)
 {
     char line[REPORT_LINE_MAX];
-    va_list args;
 
     if (!rebuild->report)
         return;
-    va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
     rebuild->report(rebuild->context, line);
+}
+
+void rebuild_report(struct rebuild *rebuild, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    rebuild_report_list(rebuild, format, args);
+    va_end(args);
+}
+
+void rebuild_report_lost(struct rebuild *rebuild, const char *format, ...)
+{
+    va_list args;
+
+    rebuild->summary.lost = true;
+    va_start(args, format);
+    rebuild_report_list(rebuild, format, args);
+    va_end(args);
 }
 
 static void rebuild_deinit(struct rebuild *rebuild)
@@ -60,173 +63,6 @@ static void rebuild_deinit(struct rebuild *rebuild)
     free(rebuild->volumes);
     db_free(rebuild->old);
     db_free(rebuild->new);
-}
-
-/* ---- the old catalog -------------------------------------------------- */
-
-static int rebuild_open_old(struct rebuild *rebuild, struct error *e)
-{
-    struct error why = {0};
-    int version, r;
-
-    r = catalog_inspect_open(&rebuild->old, rebuild->store_fd, rebuild->path, &why);
-    if (!r)
-        r = schema_inspect(rebuild->old, &version, &why);
-    if (r == ERROR_NEWER)
-        return error_set(e, r,
-                         "%.400s. To rebuild from the volumes alone, move %.200s/" CATALOG_FILE
-                         " away first",
-                         why.text, rebuild->path);
-    if (r == -ENOMEM)
-        return r;
-    if (r) {
-        rebuild->old = db_free(rebuild->old);
-        rebuild_report(rebuild, "containers and attachments cannot be recovered: %s", why.text);
-    }
-    return 0;
-}
-
-/* Calls `take` for each row of `forwards`, and if damage ends that, of `backwards`. `take` must
- * bear to see a row twice. Only its own errors count. */
-static int rebuild_salvage_rows(struct rebuild *rebuild, const char *const queries[2],
-                                int (*take)(struct rebuild *rebuild, struct query *query,
-                                            struct error *e),
-                                struct error *e)
-{
-    for (int i = 0; rebuild->old && i < 2; i++) {
-        _query_ struct query *query = db_query(rebuild->old, queries[i]);
-        bool row;
-        int damage, r;
-
-        for (damage = query_step(query, &row, NULL); !damage && row;
-             damage = query_step(query, &row, NULL)) {
-            r = take(rebuild, query, e);
-            if (r)
-                return r;
-        }
-        if (!damage)
-            return 0;
-    }
-    return 0;
-}
-
-/* What the new catalog refuses is left out and reported; what keeps it from writing ends all. */
-static int rebuild_judge(struct rebuild *rebuild, int r, const char *what, const char *name,
-                         const struct error *why, struct error *e)
-{
-    if (!r)
-        return 0;
-    if ((r < 0 && r != -EINVAL) || r == ERROR_NO_SPACE)
-        return error_set(e, r, "%s", why->text);
-    rebuild_report(rebuild, "%s %s left out: %s", what, name, why->text);
-    return 0;
-}
-
-static int rebuild_take_container(struct rebuild *rebuild, struct query *query, struct error *e)
-{
-    struct container container;
-    struct error why = {0};
-    int r = container_row_read(query, 0, &container, &why);
-
-    if (!r)
-        r = container_row_put(rebuild->new, &container, &why);
-    /* Two of one name: better a container without its name than attachments without it. */
-    if (r == ERROR_EXISTS) {
-        container.name[0] = 0;
-        r = container_row_put(rebuild->new, &container, &why);
-    }
-    return rebuild_judge(rebuild, r, "container", container.id, &why, e);
-}
-
-/* A row seen before, in the first direction, is there already. */
-static int rebuild_take_attachment(struct rebuild *rebuild, struct query *query, struct error *e)
-{
-    _cleanup_(attachment_deinit) struct attachment attachment = {0};
-    struct error why = {0};
-    int r = attachment_row_read(query, 0, &attachment, &why);
-
-    if (!r)
-        r = attachment_row_insert(rebuild->new, &attachment, &why);
-    if (r == ERROR_EXISTS)
-        return 0;
-    return rebuild_judge(rebuild, r, "attachment of container", attachment.container_id, &why, e);
-}
-
-static int rebuild_take_use(struct rebuild *rebuild, struct query *query, struct error *e)
-{
-    struct use use;
-    struct error why = {0};
-    int r = use_row_read(query, 0, &use, &why);
-
-    if (!r)
-        r = use_row_put(rebuild->new, &use, &why);
-    return rebuild_judge(rebuild, r, "use of volume", use.volume_id, &why, e);
-}
-
-static int rebuild_take_last_use(struct rebuild *rebuild, struct query *query, struct error *e)
-{
-    _query_ struct query *update = db_query(
-        rebuild->new,
-        "UPDATE volumes SET last_used_at = max(last_used_at, ?2) WHERE id = ?1 AND ?2 > 0");
-
-    query_bind_text(update, 1, query_column_text(query, 0));
-    query_bind_int(update, 2, query_column_int(query, 1));
-    if (query_check_row(query, NULL))
-        return 0;
-    return query_run(update, e);
-}
-
-static int rebuild_salvage(struct rebuild *rebuild, struct error *e)
-{
-    static const char *const containers[] = {
-        "SELECT " CONTAINER_COLUMNS " FROM containers c ORDER BY c.id",
-        "SELECT " CONTAINER_COLUMNS " FROM containers c ORDER BY c.id DESC",
-    };
-    static const char *const attachments[] = {
-        "SELECT " ATTACHMENT_COLUMNS " FROM attachments a ORDER BY a.container_id, a.destination",
-        "SELECT " ATTACHMENT_COLUMNS
-        " FROM attachments a ORDER BY a.container_id DESC, a.destination DESC",
-    };
-    static const char *const uses[] = {
-        "SELECT volume_id, mount_id, count FROM uses ORDER BY volume_id, mount_id",
-        "SELECT volume_id, mount_id, count FROM uses ORDER BY volume_id DESC, mount_id DESC",
-    };
-    static const char *const last_uses[] = {
-        "SELECT id, last_used_at FROM volumes ORDER BY id",
-        "SELECT id, last_used_at FROM volumes ORDER BY id DESC",
-    };
-    int r;
-
-    r = rebuild_salvage_rows(rebuild, containers, rebuild_take_container, e);
-    if (!r)
-        r = rebuild_salvage_rows(rebuild, attachments, rebuild_take_attachment, e);
-    if (!r)
-        r = rebuild_salvage_rows(rebuild, uses, rebuild_take_use, e);
-    return r ? r : rebuild_salvage_rows(rebuild, last_uses, rebuild_take_last_use, e);
-}
-
-static int rebuild_visit_copy(void *context, const struct volume *volume)
-{
-    return volume_copy(context, volume);
-}
-
-/* The volume as the old catalog knew it; false if it did not. */
-static bool rebuild_recall_volume(struct rebuild *rebuild, const char *id, struct volume *out)
-{
-    struct query *query;
-    int r;
-
-    *out = (struct volume){0};
-    if (!rebuild->old)
-        return false;
-    query = db_query(rebuild->old,
-                     "SELECT " VOLUME_COLUMNS " FROM volumes v " VOLUME_PAIRS " WHERE v.id = ?1");
-    query_bind_text(query, 1, id);
-    r = volume_rows_each(query, rebuild_visit_copy, out, NULL);
-    query_release(&query);
-    if (r)
-        volume_deinit(out);
-    return !r && out->id[0];
 }
 
 /* ---- the store -------------------------------------------------------- */
@@ -311,15 +147,15 @@ static int rebuild_read_volume(struct rebuild *rebuild, int volumes_fd, const ch
     }
     fd = openat(volumes_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstatat(fd, "data", &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode)) {
-        rebuild_report(rebuild, "volume %s left out: it has no data directory", id);
+        rebuild_report_lost(rebuild, "volume %s left out: it has no data directory", id);
         return 0;
     }
     r = rebuild_read_record(fd, id, &volume, &why);
     if (r == -ENOMEM)
         return r;
-    if (r && !rebuild_recall_volume(rebuild, id, &volume)) {
-        rebuild_report(rebuild, "volume %s left out, its data stays in volumes/%s/data: %s", id, id,
-                       why.text);
+    if (r && !salvage_volume(rebuild, id, &volume)) {
+        rebuild_report_lost(rebuild, "volume %s left out, its data stays in volumes/%s/data: %s",
+                            id, id, why.text);
         return 0;
     }
     if (r)
@@ -409,6 +245,18 @@ static int rebuild_insert_volumes(struct rebuild *rebuild, struct error *e)
     return r;
 }
 
+static int rebuild_count(struct rebuild *rebuild, struct error *e)
+{
+    struct rebuild_summary *summary = &rebuild->summary;
+    int r = db_get_int(rebuild->new, "SELECT count(*) FROM volumes", &summary->volumes, e);
+
+    if (!r)
+        r = db_get_int(rebuild->new, "SELECT count(*) FROM containers", &summary->containers, e);
+    return r ? r
+             : db_get_int(rebuild->new, "SELECT count(*) FROM attachments", &summary->attachments,
+                          e);
+}
+
 static int rebuild_fill(struct rebuild *rebuild, struct error *e)
 {
     _transaction_ struct transaction transaction = {0};
@@ -418,37 +266,19 @@ static int rebuild_fill(struct rebuild *rebuild, struct error *e)
     if (!r)
         r = rebuild_insert_volumes(rebuild, e);
     if (!r)
-        r = rebuild_salvage(rebuild, e);
+        r = salvage_rest(rebuild, e);
+    if (!r)
+        r = rebuild_count(rebuild, e);
     return r ? r : transaction_commit(&transaction, e);
-}
-
-/* Keeps catalog.db and what belongs to it under the name catalog.db.broken-TIME. */
-static int rebuild_keep_old(struct rebuild *rebuild, struct error *e)
-{
-    static const char *const endings[] = {"-wal", "-shm", "-journal"};
-    char time[TIME_TEXT_SIZE], kept[128], from[64], to[160];
-
-    time_format(time_now(), time);
-    snprintf(kept, sizeof(kept), CATALOG_FILE ".broken-%s", time);
-    /* A link, so that there is a catalog.db at every instant. */
-    if (linkat(rebuild->store_fd, CATALOG_FILE, rebuild->store_fd, kept, 0) == 0)
-        rebuild_report(rebuild, "the old catalog is kept as %s/%s", rebuild->path, kept);
-    else if (errno != ENOENT)
-        return error_set_errno(e, -errno, "%s/%s", rebuild->path, kept);
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        snprintf(from, sizeof(from), CATALOG_FILE "%s", endings[i]);
-        snprintf(to, sizeof(to), "%s%s", kept, endings[i]);
-        if (renameat(rebuild->store_fd, from, rebuild->store_fd, to) < 0 && errno != ENOENT)
-            return error_set_errno(e, -errno, "%s/%s", rebuild->path, from);
-    }
-    return 0;
 }
 
 static int rebuild_run(struct rebuild *rebuild, struct error *e)
 {
     int r;
 
-    r = rebuild_open_old(rebuild, e);
+    r = keep_undo(rebuild->store_fd, rebuild->path, e);
+    if (!r)
+        r = salvage_open(rebuild, e);
     if (!r)
         r = rebuild_read_store(rebuild, e);
     if (!r)
@@ -457,12 +287,12 @@ static int rebuild_run(struct rebuild *rebuild, struct error *e)
         r = rebuild_fill(rebuild, e);
     rebuild->old = db_free(rebuild->old);
     if (!r)
-        r = rebuild_keep_old(rebuild, e);
+        r = keep_old(rebuild, e);
     return r ? r : catalog_build_publish(&rebuild->new, rebuild->store_fd, rebuild->path, e);
 }
 
 int catalog_rebuild(int store_fd, const char *path, void (*report)(void *context, const char *line),
-                    void *context, struct error *e)
+                    void *context, struct rebuild_summary *summary, struct error *e)
 {
     _cleanup_(rebuild_deinit) struct rebuild rebuild = {
         .store_fd = store_fd, .path = path, .report = report, .context = context};
@@ -470,7 +300,10 @@ int catalog_rebuild(int store_fd, const char *path, void (*report)(void *context
 
     if (r) {
         rebuild.new = db_free(rebuild.new);
+        keep_undo(store_fd, path, NULL);
         catalog_build_discard(store_fd);
     }
+    if (summary)
+        *summary = rebuild.summary;
     return r;
 }

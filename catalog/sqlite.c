@@ -29,7 +29,7 @@
 
 enum {
     QUERIES_MAX = 64,
-    BUSY_TIMEOUT_MS = 5000,
+    OPEN_PATIENCE_MS = 5000, /* nobody waits for us yet */
     FILE_NAME_MAX = 128,
 };
 
@@ -86,12 +86,19 @@ static int db_map_constraint(const struct db *db, int code, struct error *e)
     }
 }
 
+static int db_set_no_space(const struct db *db, struct error *e)
+{
+    return error_set(e, ERROR_NO_SPACE,
+                     "catalog %s/%s: no space left on the device: free some and try again",
+                     db->dir_path, db->file);
+}
+
 static int db_map_system(const struct db *db, struct error *e)
 {
     int err = sqlite3_system_errno(db->handle);
 
     if (err == ENOSPC || err == EDQUOT)
-        return db_set_errno(db, ERROR_NO_SPACE, e);
+        return db_set_no_space(db, e);
     return db_set_errno(db, err > 0 ? -err : -EIO, e);
 }
 
@@ -102,9 +109,7 @@ static int db_map(const struct db *db, int code, struct error *e)
     case SQLITE_CONSTRAINT:
         return db_map_constraint(db, code, e);
     case SQLITE_FULL:
-        return error_set(e, ERROR_NO_SPACE,
-                         "catalog %s/%s: no space left on the device: free some and try again",
-                         db->dir_path, db->file);
+        return db_set_no_space(db, e);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
@@ -113,8 +118,10 @@ static int db_map(const struct db *db, int code, struct error *e)
         return db_set_errno(db, -ENOMEM, e);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return error_set(e, -EBUSY, "catalog %s/%s is locked by another process", db->dir_path,
-                         db->file);
+        return error_set(e, ERROR_UNAVAILABLE,
+                         "catalog %.400s/%s: another process holds its lock: end its transaction "
+                         "(see who it is with: fuser -v %.400s/%s) and try again",
+                         db->dir_path, db->file, db->dir_path, db->file);
     case SQLITE_ERROR: /* no such table, no such column */
         return db_set_errno(db, -EIO, e);
     case SQLITE_READONLY:
@@ -177,16 +184,35 @@ static int db_open_inspect(struct db *db, int dir_fd, struct error *e)
                    e);
 }
 
+/* SQLite answers with the mode that it could have, not with an error. */
+static int db_open_wal(struct db *db, struct error *e)
+{
+    _query_ struct query *query = db_query(db, "PRAGMA journal_mode = WAL");
+    bool row;
+    int r = query_step(query, &row, e);
+
+    if (r || (row && strcmp(query_column_text(query, 0), "wal") == 0))
+        return r;
+    return error_set(e, ERROR_UNUSABLE_STORE,
+                     "catalog %s/%s: its file system cannot share memory between processes, which "
+                     "the write-ahead log needs (journal mode stays \"%.16s\"): put the store on a "
+                     "local file system",
+                     db->dir_path, db->file, row ? query_column_text(query, 0) : "");
+}
+
 static int db_open_write(struct db *db, int dir_fd, struct error *e)
 {
     int r = db_open_handle(db, dir_fd, "", NULL, SQLITE_OPEN_READWRITE, e);
 
     if (r)
         return r;
-    sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    db_set_patience(db, OPEN_PATIENCE_MS);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    r = db_open_wal(db, e);
+    if (r)
+        return r;
     return db_exec(db,
-                   "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                   "PRAGMA synchronous = FULL;"
                    "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
                    "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
                    "PRAGMA journal_size_limit = 4194304;",
@@ -274,6 +300,18 @@ int db_set_version(struct db *db, int version, struct error *e)
 
     snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
     return db_exec(db, sql, e);
+}
+
+int db_checkpoint(struct db *db, struct error *e)
+{
+    int r = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+
+    return r == SQLITE_OK ? 0 : db_map(db, r, e);
+}
+
+void db_set_patience(struct db *db, int ms)
+{
+    sqlite3_busy_timeout(db->handle, ms);
 }
 
 int64_t db_changes(const struct db *db)
@@ -468,13 +506,19 @@ void query_out_of_memory(struct query *query)
     query_note(query, SQLITE_NOMEM);
 }
 
-int query_check_row(struct query *query, struct error *e)
+int query_check_row(struct query *query, const char *table, const char *key, struct error *e)
 {
     int failure = query->failure;
+    char why[192];
 
     query->failure = SQLITE_OK;
-    if (failure == SQLITE_CORRUPT)
-        return db_refuse(query->db, e, "a row holds what was never written there");
+    if (failure == SQLITE_CORRUPT) {
+        snprintf(why, sizeof(why),
+                 "the row of %.32s with the key '%.80s' holds what was never "
+                 "written there",
+                 table, key);
+        return db_refuse(query->db, e, why);
+    }
     return failure == SQLITE_OK ? 0 : db_map(query->db, failure, e);
 }
 

@@ -4,9 +4,9 @@
  *
  * Results are those of catalog.h: 0; ERROR_EXISTS (a unique key is taken),
  * ERROR_NOT_FOUND (a foreign key refers to nothing), ERROR_NO_SPACE,
- * ERROR_CORRUPT (the text names the repair); or negative errno (-EBUSY: another process
- * holds the file, -EINVAL: a CHECK refused a value). A row is never a result: it comes in a
- * bool of its own.
+ * ERROR_CORRUPT (the text names the repair); ERROR_UNAVAILABLE (another process holds the
+ * file's lock); or negative errno (-EINVAL: a CHECK refused a value). A row is never a result: it
+ * comes in a bool of its own.
  *
  * Not thread-safe: one connection is one thread's at a time.
  */
@@ -40,6 +40,10 @@ int db_exec(struct db *db, const char *sql, struct error *e);
 int db_get_int(struct db *db, const char *sql, int64_t *out, struct error *e);
 /* PRAGMA user_version cannot be bound. */
 int db_set_version(struct db *db, int version, struct error *e);
+/* Writes the log back, so that the next change begins it anew in the space that it has. */
+int db_checkpoint(struct db *db, struct error *e);
+/* How long a statement waits for another process; 5 s after the open. */
+void db_set_patience(struct db *db, int ms);
 /* Rows the last statement changed. */
 int64_t db_changes(const struct db *db);
 /* quick_check, or with `full` integrity_check and the foreign keys. ERROR_CORRUPT with the first
@@ -78,8 +82,9 @@ void query_column_string(struct query *query, int column, char *out, size_t size
 void query_column_copy(struct query *query, int column, char **out);
 void query_refuse_row(struct query *query);
 void query_out_of_memory(struct query *query);
-/* 0, or the error of the columns read since the step. */
-int query_check_row(struct query *query, struct error *e);
+/* 0, or the error of the columns read since the step; `table` and `key` say in its text which row
+ * it is. */
+int query_check_row(struct query *query, const char *table, const char *key, struct error *e);
 
 struct transaction {
     struct db *db;

@@ -280,16 +280,35 @@ static void report_rebuilt(void *context, const char *line)
     printf("%s\n", line);
 }
 
-static int rebuild(const struct options *options, struct error *e)
+static const char *plural(int64_t count)
 {
-    struct store *store;
-    int r = store_open(&store, options->store, NULL, e);
+    return count == 1 ? "" : "s";
+}
 
-    if (r != 0)
-        return r;
-    r = catalog_rebuild(store_fd(store), options->store, report_rebuilt, NULL, e);
+/* The exit status: failure also if a new catalog is there but lacks something. */
+static int rebuild(const struct options *options)
+{
+    struct rebuild_summary summary = {0};
+    struct error e = {0};
+    struct store *store = NULL;
+    int r = store_open_existing(&store, options->store, &e);
+
+    if (r == 0)
+        r = catalog_rebuild(store_fd(store), options->store, report_rebuilt, NULL, &summary, &e);
     store_free(store);
-    return r;
+    if (r != 0) {
+        log_message(LOG_LEVEL_ERROR, "%s", *e.text ? e.text : strerror(r < 0 ? -r : EIO));
+        return EXIT_FAILURE;
+    }
+    printf("%lld volume%s recovered, with %lld container%s and %lld attachment%s\n",
+           (long long)summary.volumes, plural(summary.volumes), (long long)summary.containers,
+           plural(summary.containers), (long long)summary.attachments, plural(summary.attachments));
+    if (!summary.lost)
+        return EXIT_SUCCESS;
+    fflush(stdout);
+    log_message(LOG_LEVEL_ERROR, "the catalog is rebuilt, but something was lost: see above, and "
+                                 "attach containers again before you prune");
+    return EXIT_FAILURE;
 }
 
 /* Signals are read from a descriptor; threads inherit the mask. */
@@ -345,9 +364,9 @@ int main(int argc, char **argv)
 
     options_parse(&daemon.options, argc, argv);
     log_open(true, daemon.options.log_level);
-    r = daemon.options.rebuild ? rebuild(&daemon.options, &e) : go_to_background(&daemon, &e);
-    if (daemon.options.rebuild && r == 0)
-        return EXIT_SUCCESS;
+    if (daemon.options.rebuild)
+        return rebuild(&daemon.options);
+    r = go_to_background(&daemon, &e);
     signals = block_signals();
     if (r == 0)
         r = prepare(&daemon, &e);

@@ -351,15 +351,17 @@ static int collect(struct catalog *catalog, const struct volume *volume,
     _cleanup_(uses_deinit) struct uses uses = {0};
     size_t live_count;
     const struct live_mount *first = live_find(live, volume->name, &live_count);
-    int r = catalog_attachment_each_of_volume(catalog, volume->id, visit_attachment, out);
+    int r = catalog_attachment_each_of_volume(catalog, volume->id, visit_attachment, out, e);
 
     if (r == 0)
-        r = catalog_use_each(catalog, volume->id, visit_use, &uses);
+        r = catalog_use_each(catalog, volume->id, visit_use, &uses, e);
     if (r == 0)
         r = references_merge(out, first, live_count, uses.items, uses.count);
+    if (r != 0 && e && !e->text[0])
+        error_set(e, r, "the references of volume %s cannot be read: %s", volume->name,
+                  r < 0 ? strerror(-r) : error_code_name(r));
     if (r != 0)
-        return error_set(e, r, "the references of volume %s cannot be read: %s", volume->name,
-                         r < 0 ? strerror(-r) : error_code_name(r));
+        return r;
     return references_name(out, catalog, e);
 }
 
@@ -449,16 +451,16 @@ static int visit_any_use(void *context, const struct use *use)
     return party ? visit_use(&party->uses, use) : 0;
 }
 
-static int parties_collect(struct parties *parties, struct catalog *catalog)
+static int parties_collect(struct parties *parties, struct catalog *catalog, struct error *e)
 {
-    int r = catalog_volume_each(catalog, visit_volume, parties);
+    int r = catalog_volume_each(catalog, visit_volume, parties, e);
 
     if (r != 0)
         return r;
     if (parties->count)
         qsort(parties->items, parties->count, sizeof(*parties->items), party_compare);
-    r = catalog_attachment_each(catalog, visit_any_attachment, parties);
-    return r ? r : catalog_use_each(catalog, NULL, visit_any_use, parties);
+    r = catalog_attachment_each(catalog, visit_any_attachment, parties, e);
+    return r ? r : catalog_use_each(catalog, NULL, visit_any_use, parties, e);
 }
 
 int references_count_all(struct catalog *catalog, const struct live_mounts *live,
@@ -466,7 +468,7 @@ int references_count_all(struct catalog *catalog, const struct live_mounts *live
                          void *context, struct error *e)
 {
     _cleanup_(parties_deinit) struct parties parties = {.live = live};
-    int r = parties_collect(&parties, catalog);
+    int r = parties_collect(&parties, catalog, e);
 
     for (size_t i = 0; i < parties.count && r == 0; i++) {
         struct party *party = &parties.items[i];
@@ -476,10 +478,10 @@ int references_count_all(struct catalog *catalog, const struct live_mounts *live
         if (r == 0 && party->recorded.containers)
             visit(context, party->volume_id, party->recorded.containers);
     }
-    if (r != 0)
-        return error_set(e, r, "the references of volumes cannot be counted: %s",
-                         r < 0 ? strerror(-r) : error_code_name(r));
-    return 0;
+    if (r != 0 && e && !e->text[0])
+        error_set(e, r, "the references of volumes cannot be counted: %s",
+                  r < 0 ? strerror(-r) : error_code_name(r));
+    return r;
 }
 
 /* ---- text ----------------------------------------------------------------- */

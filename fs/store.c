@@ -145,9 +145,11 @@ static int make_directory(int parent_fd, const char *base, const char *path, str
 static int open_directory(int parent_fd, const char *base, const char *path, int *out,
                           struct error *e)
 {
-    _cleanup_(close_p) int fd = openat(parent_fd, base, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_(close_p) int fd = -1;
     struct statx st;
 
+    assert(base);
+    fd = openat(parent_fd, base, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0)
         return store_open_failed(path, -errno, e);
     if (S_ISLNK(st.stx_mode))
@@ -323,7 +325,9 @@ static struct store *store_new(const char *parent, const char *base)
     return NULL;
 }
 
-int store_open(struct store **out, const char *path, const char *mountpoint, struct error *e)
+/* Opens what lies at `path`, made before if `make`. */
+static int open_place(struct store **out, const char *path, const char *mountpoint, bool make,
+                      struct error *e)
 {
     _cleanup_(free_p) char *parent = NULL;
     _cleanup_(free_p) char *base = NULL;
@@ -335,7 +339,7 @@ int store_open(struct store **out, const char *path, const char *mountpoint, str
     r = open_parent(path, &parent, &base, &parent_fd, e);
     if (r == 0)
         r = store_place_check_parent(parent_fd, path, mountpoint, e);
-    if (r == 0)
+    if (r == 0 && make)
         r = make_directory(parent_fd, base, path, e);
     if (r == 0)
         r = open_directory(parent_fd, base, path, &fd, e);
@@ -352,6 +356,25 @@ int store_open(struct store **out, const char *path, const char *mountpoint, str
     else
         *out = store;
     return r;
+}
+
+int store_open(struct store **out, const char *path, const char *mountpoint, struct error *e)
+{
+    return open_place(out, path, mountpoint, true, e);
+}
+
+int store_open_existing(struct store **out, const char *path, struct error *e)
+{
+    _cleanup_(close_p) int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 ? errno == ENOENT || errno == ENOTDIR
+               : fstatat(fd, "volumes", &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+        return error_set(e, ERROR_NOT_FOUND,
+                         "there is no store of volumefs at %s (no volumes/ in it); name the store "
+                         "that the daemon has, with --store",
+                         path);
+    return open_place(out, path, NULL, false, e);
 }
 
 struct store *store_free(struct store *store)

@@ -4,7 +4,7 @@
  *   volumes/ID/data/        the volume's root
  *   volumes/ID/volume.json  enough to rebuild its catalog row
  *   staging/  trash/        half made, half removed; emptied in the background
- *   catalog.db  lock
+ *   catalog.db… lock       the catalog with what belongs to it
  *
  * Every step works on held directory fds and single components. The lock (an
  * flock on `lock`) makes one daemon at a time its owner.
@@ -26,9 +26,11 @@ struct store; /* opaque */
  * it. ERROR_UNUSABLE_STORE: not a directory, not writable, no parent, on
  * the tree `mountpoint` itself or above/below it, on a FUSE mount of ours, or
  * a directory with other things in it; ERROR_NO_SPACE; ERROR_LOCKED: another daemon has it (the
- * text names its pid). `mountpoint` may be NULL (offline repair).
+ * text names its pid).
  */
 int store_open(struct store **out, const char *path, const char *mountpoint, struct error *e);
+/* For repair, with the daemon down: makes none. ERROR_NOT_FOUND: there is no store at `path`. */
+int store_open_existing(struct store **out, const char *path, struct error *e);
 struct store *store_free(struct store *store);
 
 int store_fd(const struct store *store); /* the store's directory, borrowed */

@@ -91,10 +91,10 @@ static int attaching_take(struct attaching *attaching, const struct volumes_from
     if (r)
         return r;
     r = catalog_attachment_each_of_container(attaching->volumes->catalog, container.id, take_mount,
-                                             &taking);
-    return r ? error_set(e, r, "the mounts of container %s cannot be taken over%s", from->container,
-                         r == ERROR_LIMIT ? ": they are too many" : "")
-             : 0;
+                                             &taking, e);
+    return r == ERROR_LIMIT
+               ? error_set(e, r, "container %s has too many mounts to take over", from->container)
+               : r;
 }
 
 /* -v and --mount override what was taken from others. */
@@ -239,7 +239,7 @@ static void attaching_undo(struct attaching *attaching)
             (void)!catalog_detach(volumes->catalog, attaching->container.id,
                                   attaching->items[i].spec->destination, NULL);
         if (catalog_attachment_each_of_container(volumes->catalog, attaching->container.id,
-                                                 attachment_found, NULL) == 0)
+                                                 attachment_found, NULL, NULL) == 0)
             (void)!(attaching->request->create
                         ? catalog_container_delete(volumes->catalog, attaching->container.id, NULL)
                         : container_drop_if_attached(volumes, &attaching->container, NULL));
@@ -344,7 +344,8 @@ static int detach_locked(struct volumes *volumes, const struct container *contai
 {
     int r;
 
-    r = catalog_attachment_each_of_container(volumes->catalog, container->id, touched_add, touched);
+    r = catalog_attachment_each_of_container(volumes->catalog, container->id, touched_add, touched,
+                                             e);
     if (r)
         return r;
     r = catalog_detach(volumes->catalog, container->id, destination, e);

@@ -131,7 +131,8 @@ static int container_forget(struct volumes *volumes, const struct container *con
                          "You cannot remove a running container %s. Stop the container before "
                          "attempting removal or force remove",
                          container->id);
-    r = catalog_attachment_each_of_container(volumes->catalog, container->id, unnamed_add, unnamed);
+    r = catalog_attachment_each_of_container(volumes->catalog, container->id, unnamed_add, unnamed,
+                                             e);
     return r ? r : catalog_container_delete(volumes->catalog, container->id, e);
 }
 

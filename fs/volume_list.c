@@ -110,7 +110,7 @@ static int listing_fill(struct listing *listing, struct error *e)
         r = references_count_all(volumes->catalog, &live, listing_count, listing, e);
     if (r == 0 && listing->failed)
         r = -ENOMEM;
-    return r ? r : catalog_volume_each(volumes->catalog, listing_add, listing);
+    return r ? r : catalog_volume_each(volumes->catalog, listing_add, listing, e);
 }
 
 int volumes_each(struct volumes *volumes, const struct filter *filter,

@@ -29,26 +29,12 @@ static int visit_any(void *context, const char *id)
     return 1;
 }
 
-struct rebuild_report {
-    struct volumes *volumes;
-    size_t lines;
-    char last[512];
-};
-
-static void rebuild_note(void *context, const char *line)
-{
-    struct rebuild_report *report = context;
-
-    report->lines++;
-    snprintf(report->last, sizeof(report->last), "%s", line);
-}
-
 /* A lost catalog must not look like a store of no volumes. */
 static int catalog_recreate(struct volumes *volumes, struct error *e)
 {
-    struct rebuild_report report = {.volumes = volumes};
+    struct rebuild_summary summary;
     const char *path = store_path(volumes->store);
-    char text[1024];
+    char text[256];
     int r;
 
     r = store_each(volumes->store, visit_any, NULL);
@@ -56,15 +42,16 @@ static int catalog_recreate(struct volumes *volumes, struct error *e)
         return error_set_errno(e, r, "%s/volumes", path);
     if (r == 0)
         return catalog_open(&volumes->catalog, store_fd(volumes->store), path, true, e);
-    r = catalog_rebuild(store_fd(volumes->store), path, rebuild_note, &report, e);
+    r = catalog_rebuild(store_fd(volumes->store), path, NULL, NULL, &summary, e);
     if (r)
         return r;
-    snprintf(text, sizeof(text),
-             "the catalog was lost and has been rebuilt from the store (%zu "
-             "volumes seen, the last: %s); containers' references are not in it",
-             report.lines, report.last);
+    snprintf(
+        text, sizeof(text),
+        "the catalog was lost and has been rebuilt from the store (volumes: %lld); containers' "
+        "references are not in it",
+        (long long)summary.volumes);
     volumes_problem_set(volumes, RECOVER_SUBJECT, text,
-                        "check the list with: volctl ls; attach containers again");
+                        "check the list with: volctl ls; attach containers again before you prune");
     return catalog_open(&volumes->catalog, store_fd(volumes->store), path, false, e);
 }
 
@@ -114,7 +101,7 @@ static int tombstone_resume(struct volumes *volumes, const char *id, struct erro
 static int recover_tombstones(struct volumes *volumes, struct error *e)
 {
     _cleanup_(ids_deinit) struct ids ids = {0};
-    int r = catalog_tombstone_each(volumes->catalog, ids_add, &ids);
+    int r = catalog_tombstone_each(volumes->catalog, ids_add, &ids, e);
 
     for (size_t i = 0; r == 0 && i < ids.count; i++)
         r = tombstone_resume(volumes, ids.items[i], e);
@@ -206,6 +193,6 @@ int volumes_recover(struct volumes *volumes, struct error *e)
     if (r == 0)
         r = recover_tombstones(volumes, e);
     if (r == 0)
-        r = catalog_volume_each(volumes->catalog, recover_row, volumes);
+        r = catalog_volume_each(volumes->catalog, recover_row, volumes, e);
     return r ? r : recover_compare(volumes, e);
 }

@@ -64,7 +64,7 @@ static int describe(struct volumes *volumes, const struct container *container,
     struct mounts mounts = {
         .mountpoint = volumes_mountpoint(volumes), .array = codec_array(), .body = body};
     int r = catalog_attachment_each_of_container(volumes_catalog(volumes), container->id,
-                                                 visit_mount, &mounts);
+                                                 visit_mount, &mounts, e);
 
     if (r != 0) {
         codec_drop(mounts.array);
@@ -160,7 +160,7 @@ int handle_container_list(const struct request *request, struct response *respon
     _cleanup_(containers_deinit) struct containers containers = {0};
     struct volumes *volumes = volumes_of(request);
     struct json_t *array = codec_array();
-    int r = catalog_container_each(volumes_catalog(volumes), containers_add, &containers);
+    int r = catalog_container_each(volumes_catalog(volumes), containers_add, &containers, e);
 
     for (size_t i = 0; r == 0 && i < containers.count; i++) {
         struct json_t *value = NULL;

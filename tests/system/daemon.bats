@@ -41,8 +41,19 @@ expect_filled() {
     touch "$TREE/v/f"
 }
 
+# A new catalog, its sum told last; fails as the command does if something was lost.
 rebuild() {
-    timeout 60 "$VOLCTL" doctor --rebuild --store "$STORE"
+    local status=0
+
+    output=$(timeout 60 "$VOLCTL" doctor --rebuild --store "$STORE" 2>&1) || status=$?
+    printf '%s\n' "$output"
+    [[ $output == *' recovered, with '*' container'*' and '*' attachment'* ]]
+    return "$status"
+}
+
+rebuild_loses() {
+    fails rebuild
+    [[ $output == *'something was lost'*'attach containers again before you prune'* ]]
 }
 
 @test "it is ready when the start returns: mounted, answering, with its socket" {
@@ -354,10 +365,25 @@ as_nobody() {
     [[ $output == *"$STORE"* ]]
     [[ $output == *'doctor --rebuild'* ]]
     cmp "$STORE/catalog.db" "$WORK/broken"
-    rebuild
+    rebuild_loses
     daemon_start
     expect_filled
     [ -n "$(ls "$STORE"/catalog.db.broken-*)" ]
+}
+
+@test "a rebuild of a store that is not there makes none" {
+    start_and_fill
+    daemon_stop
+    mkdir "$WORK/empty"
+    local place
+
+    for place in "$WORK/wrong" "$WORK/empty" "$WORK/no/such"; do
+        fails timeout 60 "$VOLCTL" doctor --rebuild --store "$place"
+        [[ $output == *"there is no store of volumefs at $place"* ]]
+    done
+    [ ! -e "$WORK/wrong" ]
+    [ -z "$(ls -A "$WORK/empty")" ]
+    rebuild
 }
 
 @test "a catalog damaged in the middle loses no volume" {
@@ -368,6 +394,7 @@ as_nobody() {
     refused_with "$STORE" "$TREE"
     [[ $output == *'doctor --rebuild'* ]]
     rebuild
+    [[ $output == *'102 volumes recovered'* ]]
     daemon_start
     [ "$(ls "$TREE" | wc -l)" -eq 102 ]
     [ "$(cat "$TREE/v/f")" = data ]
@@ -379,11 +406,14 @@ as_nobody() {
     daemon_stop
     rm -f "$STORE"/catalog.db*
     if ! (daemon_start); then
-        rebuild
+        rebuild_loses
         daemon_start
     fi
     DAEMON_PID=$(daemon_status pid)
     expect_filled
+    fails "$VOLCTL" doctor
+    [[ $output == *'(volumes: 2)'* ]]
+    [[ $output == *'attach containers again before you prune'* ]]
 }
 
 @test "a catalog of a newer volumefs is refused untouched" {
@@ -423,6 +453,78 @@ full_disk() {
     rm "$TREE/v/filler" "$TREE/v/last"
     eventually 5 mkdir "$TREE/again" # the kernel tells of a file's end a moment after the unlink
     [ "$(cat "$TREE/v/kept")" = data ]
+}
+
+# To the last byte of the file system, whatever became free meanwhile.
+fill_disk() {
+    sync
+    dd if=/dev/zero of="$WORK/disk/filler" bs=64k oflag=append conv=notrunc status=none 2>/dev/null || true
+    dd if=/dev/zero of="$WORK/disk/filler" bs=512 oflag=append conv=notrunc status=none 2>/dev/null || true
+}
+
+# What makes room needs room itself.
+full_disk_is_left() {
+    local name
+
+    work_make_disk "$1" "$2"
+    daemon_start
+    mkdir "$TREE"/{a,b,c,d,e,f}
+    for name in a b c; do
+        "$VOLCTL" attach "box-$name" "$name:/data"
+    done
+    fill_disk
+    rmdir "$TREE/d"
+    fill_disk
+    "$VOLCTL" rm e
+    fill_disk
+    "$VOLCTL" detach box-a
+    fill_disk
+    "$VOLCTL" detach box-b
+    "$VOLCTL" rm a b
+    daemon_stop
+    fill_disk
+    daemon_start
+    fill_disk
+    "$VOLCTL" detach box-c
+    rmdir "$TREE/c"
+    [ "$(ls "$TREE")" = f ]
+    daemon_kill
+    fill_disk
+    daemon_start
+    fill_disk
+    rmdir "$TREE/f"
+    rm "$WORK/disk/filler"
+    eventually 5 mkdir "$TREE/again"
+    "$VOLCTL" doctor
+}
+
+@test "a full disk: removing, detaching and starting go on (ext4)" {
+    full_disk_is_left ext4 24M
+}
+
+# Every write takes a new block there, and one to mapped memory has no errno to fail with.
+@test "a full disk does not kill the daemon (btrfs)" {
+    work_make_disk btrfs 128M
+    daemon_start
+    mkdir "$TREE"/{a,b,c}
+    echo data >"$TREE/a/kept"
+    fill_disk
+    rmdir "$TREE/b" || true
+    fill_disk
+    rmdir "$TREE/c" || true
+    process_is_alive "$DAEMON_PID"
+    [ "$(cat "$TREE/a/kept")" = data ]
+    rm "$WORK/disk/filler"
+    sync
+    eventually 10 mkdir "$TREE/again"
+}
+
+@test "a full disk: removing, detaching and starting go on (xfs)" {
+    full_disk_is_left xfs 320M
+}
+
+@test "a full disk: removing, detaching and starting go on (tmpfs)" {
+    full_disk_is_left tmpfs 16M
 }
 
 @test "a full disk: a clear error, nothing lost, and on it goes (ext4)" {

@@ -14,9 +14,11 @@ void fake_catalog_reset(void)
 }
 
 int catalog_volume_each(struct catalog *catalog,
-                        int (*visit)(void *context, const struct volume *volume), void *context)
+                        int (*visit)(void *context, const struct volume *volume), void *context,
+                        struct error *e)
 {
     (void)catalog;
+    (void)e;
     for (int i = 0; i < FAKE_ROWS && fake_catalog.volumes[i].id && !fake_catalog.broken; i++) {
         struct volume volume = {.kind = VOLUME_NAMED};
         int r;
@@ -55,11 +57,12 @@ int catalog_container_get(struct catalog *catalog, const char *key, struct conta
 
 int catalog_container_each(struct catalog *catalog,
                            int (*visit)(void *context, const struct container *container),
-                           void *context)
+                           void *context, struct error *e)
 {
     int r = fake_catalog.broken;
 
     (void)catalog;
+    (void)e;
     for (int i = 0; r == 0 && i < FAKE_ROWS && fake_catalog.containers[i].id[0]; i++)
         r = visit(context, &fake_catalog.containers[i]);
     return r;
@@ -107,18 +110,20 @@ int catalog_attachment_each_of_volume(struct catalog *catalog, const char *volum
                                       int (*visit)(void *context,
                                                    const struct attachment *attachment,
                                                    const struct container *container),
-                                      void *context)
+                                      void *context, struct error *e)
 {
     (void)catalog;
+    (void)e;
     return attachments_each(volume_id, visit, context);
 }
 
 int catalog_attachment_each(struct catalog *catalog,
                             int (*visit)(void *context, const struct attachment *attachment,
                                          const struct container *container),
-                            void *context)
+                            void *context, struct error *e)
 {
     (void)catalog;
+    (void)e;
     return attachments_each(NULL, visit, context);
 }
 
@@ -126,9 +131,10 @@ int catalog_attachment_each_of_container(struct catalog *catalog, const char *co
                                          int (*visit)(void *context,
                                                       const struct attachment *attachment,
                                                       const struct volume *volume),
-                                         void *context)
+                                         void *context, struct error *e)
 {
     (void)catalog;
+    (void)e;
     for (int i = 0; i < FAKE_ROWS && fake_catalog.attachments[i].container; i++) {
         const struct fake_attachment *row = &fake_catalog.attachments[i];
         char source[256];
@@ -152,9 +158,11 @@ int catalog_attachment_each_of_container(struct catalog *catalog, const char *co
 }
 
 int catalog_use_each(struct catalog *catalog, const char *volume_id,
-                     int (*visit)(void *context, const struct use *use), void *context)
+                     int (*visit)(void *context, const struct use *use), void *context,
+                     struct error *e)
 {
     (void)catalog;
+    (void)e;
     for (int i = 0; i < FAKE_ROWS && fake_catalog.uses[i].count; i++) {
         int r;
 

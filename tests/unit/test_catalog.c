@@ -100,15 +100,15 @@ static void test_each_is_by_name_and_stops_when_told(void **state)
     struct volume bare = {.id = "00000000000000000000000000000000", .name = "Z", .driver = "local"};
     struct names names = {0}, one = {.stop_after = 1}, none = {0};
 
-    assert_int_equal(catalog_volume_each(f->catalog, collect_name, &none), 0);
+    assert_int_equal(catalog_volume_each(f->catalog, collect_name, &none, NULL), 0);
     assert_int_equal(none.count, 0);
     fixture_insert(f, 3);
     fixture_insert(f, 1);
     fixture_insert(f, 2);
     assert_int_equal(catalog_volume_insert(f->catalog, &bare, NULL), 0);
-    assert_int_equal(catalog_volume_each(f->catalog, collect_name, &names), 0);
+    assert_int_equal(catalog_volume_each(f->catalog, collect_name, &names, NULL), 0);
     assert_string_equal(names.text, "Z/0 volume-00001/2 volume-00002/2 volume-00003/2 ");
-    assert_int_equal(catalog_volume_each(f->catalog, collect_name, &one), 77);
+    assert_int_equal(catalog_volume_each(f->catalog, collect_name, &one, NULL), 77);
     assert_string_equal(one.text, "Z/0 ");
 }
 
@@ -181,19 +181,19 @@ static void test_removal_frees_the_name_at_once_and_the_id_later(void **state)
     assert_int_equal(catalog_volume_tombstone(f->catalog, one.id, NULL), ERROR_NOT_FOUND);
     assert_int_equal(catalog_volume_get(f->catalog, one.name, &back, NULL), ERROR_NOT_FOUND);
     assert_int_equal(catalog_volume_get_by_id(f->catalog, one.id, &back, NULL), ERROR_NOT_FOUND);
-    catalog_volume_each(f->catalog, collect_name, &live);
+    catalog_volume_each(f->catalog, collect_name, &live, NULL);
     assert_int_equal(live.count, 0);
     assert_int_equal(catalog_volume_insert(f->catalog, &one, NULL), ERROR_EXISTS);
     snprintf(two.name, sizeof(two.name), "%s", one.name);
     assert_int_equal(catalog_volume_insert(f->catalog, &two, NULL), 0);
     fixture_close(f);
     fixture_open(f);
-    assert_int_equal(catalog_tombstone_each(f->catalog, collect_id, &names), 0);
+    assert_int_equal(catalog_tombstone_each(f->catalog, collect_id, &names, NULL), 0);
     assert_int_equal(names.count, 1);
     assert_string_equal(names.text, one.id);
     assert_int_equal(catalog_tombstone_forget(f->catalog, one.id, NULL), 0);
     assert_int_equal(catalog_tombstone_forget(f->catalog, one.id, NULL), 0);
-    assert_int_equal(catalog_tombstone_each(f->catalog, collect_id, &after), 0);
+    assert_int_equal(catalog_tombstone_each(f->catalog, collect_id, &after, NULL), 0);
     assert_int_equal(after.count, 0);
 }
 
@@ -292,7 +292,7 @@ static void test_container_put_updates(void **state)
     assert_int_equal(catalog_container_put(f->catalog, &c, NULL), 0);
     assert_int_equal(catalog_container_put(f->catalog, &d, NULL), 0);
     assert_int_equal(catalog_container_put(f->catalog, &bad, NULL), ERROR_NAME_INVALID);
-    assert_int_equal(catalog_container_each(f->catalog, count_container, &count), 0);
+    assert_int_equal(catalog_container_each(f->catalog, count_container, &count, NULL), 0);
     assert_int_equal(count, 4);
     assert_int_equal(catalog_container_delete(f->catalog, "cccc", NULL), 0);
     assert_int_equal(catalog_container_delete(f->catalog, "cccc", NULL), ERROR_NOT_FOUND);
@@ -346,12 +346,12 @@ static void test_attachments_are_listed_both_ways(void **state)
     assert_int_equal(fixture_attach(f, 1, 2, "/c"), 0);
     assert_int_equal(fixture_attach(f, 2, 1, "/a"), 0);
     assert_int_equal(catalog_attach(f->catalog, &container, &bind, 1, NULL), 0);
-    catalog_attachment_each_of_volume(f->catalog, one.id, see_container, &of_volume);
+    catalog_attachment_each_of_volume(f->catalog, one.id, see_container, &of_volume, NULL);
     assert_string_equal(of_volume.text, "container-1:/a:ro container-1:/b:ro container-2:/a:ro ");
-    catalog_attachment_each_of_container(f->catalog, container.id, see_volume, &of_container);
+    catalog_attachment_each_of_container(f->catalog, container.id, see_volume, &of_container, NULL);
     assert_string_equal(of_container.text, "/a=volume-00001/2 /b=volume-00001/2 "
                                            "/c=volume-00002/2 /host=/srv/0 ");
-    catalog_attachment_each(f->catalog, see_container, &all);
+    catalog_attachment_each(f->catalog, see_container, &all, NULL);
     assert_int_equal(all.count, 4);
 }
 
@@ -381,7 +381,7 @@ static void test_attachment_comes_back_as_it_was(void **state)
     memcpy(given.volume_id, one.id, sizeof(given.volume_id));
     assert_int_equal(catalog_attach(f->catalog, &container, &given, 1, NULL), 0);
     assert_int_equal(
-        catalog_attachment_each_of_container(f->catalog, container.id, see_whole, &back), 0);
+        catalog_attachment_each_of_container(f->catalog, container.id, see_whole, &back, NULL), 0);
     assert_string_equal(back.container_id, container.id);
     assert_string_equal(back.volume_id, one.id);
     assert_string_equal(back.destination, "/d\xff");
@@ -433,7 +433,7 @@ static void test_detach(void **state)
     fixture_attach(f, 1, 1, "/c");
     assert_int_equal(catalog_detach(f->catalog, container.id, "/x", NULL), ERROR_NOT_FOUND);
     assert_int_equal(catalog_detach(f->catalog, container.id, "/a", NULL), 0);
-    catalog_attachment_each_of_container(f->catalog, container.id, see_volume, &seen);
+    catalog_attachment_each_of_container(f->catalog, container.id, see_volume, &seen, NULL);
     assert_int_equal(seen.count, 2);
     assert_int_equal(catalog_detach(f->catalog, container.id, NULL, NULL), 0);
     assert_int_equal(catalog_detach(f->catalog, container.id, NULL, NULL), ERROR_NOT_FOUND);
@@ -476,9 +476,9 @@ static void test_uses_are_counted(void **state)
     assert_int_equal(catalog_use_add(f->catalog, one.id, "m", -4, &count, NULL), ERROR_NOT_FOUND);
     assert_int_equal(count, 3);
     assert_int_equal(catalog_use_add(f->catalog, two.id, "m", 5, &count, NULL), 0);
-    catalog_use_each(f->catalog, NULL, see_use, &total);
+    catalog_use_each(f->catalog, NULL, see_use, &total, NULL);
     assert_int_equal(total, 8);
-    catalog_use_each(f->catalog, one.id, see_use, &of_one);
+    catalog_use_each(f->catalog, one.id, see_use, &of_one, NULL);
     assert_int_equal(of_one, 3);
     assert_int_equal(catalog_use_add(f->catalog, one.id, "m", -3, &count, NULL), 0);
     assert_int_equal(count, 0);
@@ -514,7 +514,7 @@ static void *hammer_run(void *context)
         hammer->failures += catalog_volume_insert(catalog, &volume, NULL) != 0;
         hammer->failures += catalog_use_add(catalog, volume.id, "m", 1, NULL, NULL) != 0;
         hammer->failures += catalog_volume_get(catalog, volume.name, &back, NULL) != 0;
-        hammer->failures += catalog_volume_each(catalog, collect_name, &names) != 0;
+        hammer->failures += catalog_volume_each(catalog, collect_name, &names, NULL) != 0;
         hammer->failures += catalog_use_add(catalog, volume.id, "m", -1, NULL, NULL) != 0;
         if (i % 2)
             hammer->failures += catalog_volume_tombstone(catalog, volume.id, NULL) != 0;
@@ -534,7 +534,7 @@ static void test_two_threads(void **state)
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(hammers[0].failures + hammers[1].failures, 0);
-    catalog_volume_each(f->catalog, collect_name, &names);
+    catalog_volume_each(f->catalog, collect_name, &names, NULL);
     assert_int_equal(names.count, 100);
     assert_int_equal(catalog_check(f->catalog, NULL), 0);
 }
@@ -597,7 +597,7 @@ static void test_ten_thousand_volumes(void **state)
         fixture_insert(f, i);
     many = measure_changes(f);
     each = seconds_now();
-    assert_int_equal(catalog_volume_each(f->catalog, count_volume, &count), 0);
+    assert_int_equal(catalog_volume_each(f->catalog, count_volume, &count, NULL), 0);
     each = seconds_now() - each;
     assert_int_equal(count, 10000);
     fixture_close(f);

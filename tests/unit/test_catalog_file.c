@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -125,7 +126,7 @@ static void test_wal_of_a_crash_is_recovered(void **state)
     assert_int_equal(fstatat(f->fd, "catalog.db-wal", &st, 0), 0);
     assert_true(st.st_size > 0);
     fixture_open(f);
-    catalog_volume_each(f->catalog, count_volume, &count);
+    catalog_volume_each(f->catalog, count_volume, &count, NULL);
     assert_int_equal(count, 20);
     assert_int_equal(catalog_check(f->catalog, NULL), 0);
 }
@@ -236,7 +237,7 @@ static void test_version_one_is_migrated(void **state)
                          0);
     }
     fixture_open(f);
-    catalog_volume_each(f->catalog, count_volume, &count);
+    catalog_volume_each(f->catalog, count_volume, &count, NULL);
     assert_int_equal(count, 1);
     fixture_close(f);
     {
@@ -435,9 +436,62 @@ static void test_row_that_no_call_wrote(void **state)
     change_file(f, "UPDATE volumes SET name = 'a b'");
     assert_int_equal(catalog_volume_get(f->catalog, "a b", &back, &e), ERROR_CORRUPT);
     assert_non_null(strstr(e.text, "volctl doctor --rebuild"));
-    assert_int_equal(catalog_volume_each(f->catalog, count_volume, &count), ERROR_CORRUPT);
+    assert_int_equal(catalog_volume_each(f->catalog, count_volume, &count, NULL), ERROR_CORRUPT);
     change_file(f, "UPDATE volumes SET name = 'ok', owner = hex(zeroblob(1000))");
     assert_int_equal(catalog_volume_get(f->catalog, "ok", &back, NULL), ERROR_CORRUPT);
+}
+
+static int fail_use(void *context, const struct use *use)
+{
+    (void)context;
+    (void)use;
+    return -1;
+}
+
+static int pass_container(void *context, const struct container *container)
+{
+    (void)context;
+    (void)container;
+    return 0;
+}
+
+static void assert_says(const struct error *e, const char *row)
+{
+    if (!strstr(e->text, row) || !strstr(e->text, "volctl doctor --rebuild"))
+        fail_msg("no '%s' and no next step in: %s", row, e->text);
+}
+
+/* A list that ends at such a row names it and the next step, and the check finds it first. */
+static void test_lists_name_the_row_they_end_at(void **state)
+{
+    struct fixture *f = *state;
+    struct error e = {0};
+    int count = 0;
+
+    fixture_insert(f, 1);
+    fixture_attach(f, 1, 1, "/a");
+    change_file(f, "UPDATE volumes SET owner = printf('%070d', 0)");
+    assert_int_equal(catalog_volume_each(f->catalog, count_volume, &count, &e), ERROR_CORRUPT);
+    assert_says(&e, "row of volumes with the key '9e3779b1000000000000000000000001'");
+    e = (struct error){0};
+    assert_int_equal(catalog_check(f->catalog, &e), ERROR_CORRUPT);
+    assert_says(&e, "row of volumes with the key '9e3779b1");
+
+    change_file(f, "UPDATE volumes SET owner = ''; UPDATE containers SET name = 'a b'");
+    assert_int_equal(catalog_container_each(f->catalog, pass_container, NULL, &e), ERROR_CORRUPT);
+    assert_says(&e, "row of containers with the key '00");
+    assert_int_equal(catalog_check(f->catalog, &e), ERROR_CORRUPT);
+
+    change_file(f, "UPDATE containers SET name = ''; UPDATE attachments SET volume_id = NULL, "
+                   "source = '/x', from_container = printf('%070d', 0)");
+    assert_int_equal(catalog_check(f->catalog, &e), ERROR_CORRUPT);
+    assert_says(&e, "row of attachments with the key '00");
+
+    change_file(f, "DELETE FROM attachments; INSERT INTO uses SELECT id, printf('%0200d', 0), 1 "
+                   "FROM volumes");
+    assert_int_equal(catalog_use_each(f->catalog, NULL, fail_use, NULL, &e), ERROR_CORRUPT);
+    assert_says(&e, "row of uses with the key '9e3779b1");
+    assert_int_equal(catalog_check(f->catalog, &e), ERROR_CORRUPT);
 }
 
 static void test_check_finds_broken_references(void **state)
@@ -451,9 +505,151 @@ static void test_check_finds_broken_references(void **state)
     assert_non_null(strstr(e.text, "a row of uses refers to a missing row of volumes"));
 }
 
+/* ---- another process's lock ------------------------------------------- */
+
+struct insertion {
+    struct fixture *f;
+    int n, r;
+    struct error e;
+};
+
+static void *insert_in_thread(void *argument)
+{
+    struct insertion *insertion = argument;
+    _cleanup_(volume_deinit) struct volume volume = fixture_volume(insertion->n);
+
+    insertion->r = catalog_volume_insert(insertion->f->catalog, &volume, &insertion->e);
+    return NULL;
+}
+
+static int64_t clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Reads for `ms`; the longest that one took. */
+static int64_t read_for(struct fixture *f, int64_t ms)
+{
+    int64_t begin = clock_ms(), longest = 0, last = begin;
+
+    while (last - begin < ms) {
+        struct volume back;
+        int64_t now;
+
+        assert_int_equal(catalog_volume_get(f->catalog, "volume-00001", &back, NULL), 0);
+        volume_deinit(&back);
+        now = clock_ms();
+        if (now - last > longest)
+            longest = now - last;
+        last = now;
+    }
+    return longest;
+}
+
+/* An administrator's open transaction: changes wait for it, readers do not wait for changes. */
+static void test_lock_of_another_process(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(db_free_p) struct db *admin = NULL;
+    struct insertion insertion = {.f = f, .n = 2};
+    pthread_t thread;
+
+    fixture_insert(f, 1);
+    assert_int_equal(db_open(&admin, f->fd, "catalog.db", f->path, DB_WRITE, NULL), 0);
+    assert_int_equal(db_exec(admin, "BEGIN IMMEDIATE", NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, insert_in_thread, &insertion), 0);
+    assert_in_range(read_for(f, 1000), 0, 500);
+    assert_int_equal(db_exec(admin, "COMMIT; BEGIN IMMEDIATE", NULL), 0);
+    pthread_join(thread, NULL);
+    if (insertion.r == 0) { /* it came in between */
+        insertion.n = 3;
+        insert_in_thread(&insertion);
+    }
+    assert_int_equal(insertion.r, ERROR_UNAVAILABLE);
+    assert_non_null(strstr(insertion.e.text, "another process holds its lock: end its"));
+    assert_int_equal(db_exec(admin, "COMMIT", NULL), 0);
+    insert_in_thread(&insertion);
+    assert_int_equal(insertion.r, 0);
+}
+
+/* A file system without shared memory, as the lock files of unix-dotfile stand for. */
+static void test_no_write_ahead_log_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct error e = {0};
+    struct db *db;
+
+    fixture_close(f);
+    change_file(f, "PRAGMA journal_mode = DELETE");
+    assert_int_equal(db_open(&db, f->fd, "catalog.db?vfs=unix-dotfile", f->path, DB_WRITE, &e),
+                     ERROR_UNUSABLE_STORE);
+    assert_null(db);
+    assert_non_null(strstr(e.text, "journal mode stays \"delete\""));
+    assert_non_null(strstr(e.text, "local file system"));
+    fixture_open(f); /* and made WAL again where it can be */
+}
+
 /* ---- a full disk ------------------------------------------------------ */
 
 static const char ballast[256 << 10]; /* removed to make space again */
+
+/* To the last page of the file system. */
+static void fill_disk(struct fixture *f)
+{
+    _cleanup_(close_p) int fd =
+        openat(f->fd, "filler", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    ssize_t n;
+
+    do
+        n = write(fd, ballast, 4096);
+    while (n > 0);
+}
+
+static const char *try_removal_on_full_disk(struct fixture *f)
+{
+    struct error e = {0};
+
+    if (catalog_open(&f->catalog, f->fd, f->path, true, &e))
+        return "it cannot be made";
+    for (int i = 0; i < 60; i++) {
+        fixture_insert(f, i);
+        fixture_attach(f, i, i, "/d");
+    }
+    for (int i = 0; i < 60; i += 6) {
+        _cleanup_(volume_deinit) struct volume volume = fixture_volume(i);
+        struct container container = fixture_container(i);
+        int r;
+
+        /* in all states a log can be in: fresh after a start, and used */
+        if (i % 12 == 0) {
+            fixture_close(f);
+            fill_disk(f);
+            r = catalog_open(&f->catalog, f->fd, f->path, true, &e);
+            if (r) {
+                print_message("# round %d: %d %s\n", i, r, e.text);
+                return "it cannot be opened";
+            }
+        }
+        fill_disk(f);
+        r = catalog_detach(f->catalog, container.id, "/d", &e);
+        if (!r)
+            r = catalog_container_delete(f->catalog, container.id, &e);
+        fill_disk(f);
+        if (!r)
+            r = catalog_volume_tombstone(f->catalog, volume.id, &e);
+        if (!r)
+            r = catalog_tombstone_forget(f->catalog, volume.id, &e);
+        if (r) {
+            print_message("# round %d: %d %s\n", i, r, e.text);
+            return "something cannot be removed";
+        }
+    }
+    unlinkat(f->fd, "filler", 0);
+    return catalog_check(f->catalog, &e) ? "the check fails afterwards" : NULL;
+}
 
 static int fill_catalog(struct fixture *f, int *last, struct error *e)
 {
@@ -481,7 +677,7 @@ static const char *try_full_disk(struct fixture *f)
         return "no ERROR_NO_SPACE";
     if (!strstr(e.text, "no space") && !strstr(e.text, "full"))
         return "the text does not say that the disk is full";
-    if (catalog_volume_each(f->catalog, count_volume, &count) || count != last + 1)
+    if (catalog_volume_each(f->catalog, count_volume, &count, NULL) || count != last + 1)
         return "it does not hold exactly what it acknowledged";
     fixture_close(f);
     if (catalog_open(&f->catalog, f->fd, f->path, true, &e))
@@ -495,27 +691,37 @@ static const char *try_full_disk(struct fixture *f)
     return catalog_check(f->catalog, &e) ? "the check fails afterwards" : NULL;
 }
 
-static void test_full_disk(void **state)
+static void on_small_disk(struct fixture *f, const char *options,
+                          const char *(*try)(struct fixture *f))
 {
-    struct fixture *f = *state;
     struct fixture small = {.fd = -1};
     const char *problem;
 
     fixture_close(f);
     snprintf(small.path, sizeof(small.path), "%.40s/small", f->path);
     assert_int_equal(mkdirat(f->fd, "small", 0700), 0);
-    if (mount("tmpfs", small.path, "tmpfs", 0, "size=1m")) {
+    if (mount("tmpfs", small.path, "tmpfs", 0, options)) {
         print_message("# skipped: no right to mount a small file system: %s\n", strerror(errno));
         skip();
     }
     small.fd = open(small.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     fixture_write(&small, "ballast", ballast, sizeof(ballast));
-    problem = try_full_disk(&small);
+    problem = try(&small);
     fixture_close(&small);
     close(small.fd);
     umount(small.path);
     if (problem)
         fail_msg("%s", problem);
+}
+
+static void test_full_disk(void **state)
+{
+    on_small_disk(*state, "size=1m", try_full_disk);
+}
+
+static void test_removal_on_full_disk(void **state)
+{
+    on_small_disk(*state, "size=3m", try_removal_on_full_disk);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -540,8 +746,12 @@ int main(void)
         TEST(test_zeroed_page_is_refused),
         TEST(test_flipped_bytes),
         TEST(test_row_that_no_call_wrote),
+        TEST(test_lists_name_the_row_they_end_at),
         TEST(test_check_finds_broken_references),
+        TEST(test_lock_of_another_process),
+        TEST(test_no_write_ahead_log_is_refused),
         TEST(test_full_disk),
+        TEST(test_removal_on_full_disk),
     };
 
     return cmocka_run_group_tests_name("catalog_file", tests, NULL, NULL);

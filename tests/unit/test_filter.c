@@ -125,6 +125,10 @@ static void test_explosive_expressions_are_refused(void **state)
         "(abcdefghijklmnopqrstuvwxyz){30000}",
         "(a*)*\\1",
         "x{99999999999999999999}",
+        "a++++++++++++++++++++", /* each doubles it */
+        "((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+",
+        "(a?){18000}", /* the square of it in memory */
+        "[\\+]++++++++++++",
     };
 
     (void)state;
@@ -133,6 +137,38 @@ static void test_explosive_expressions_are_refused(void **state)
 
         assert_int_equal(filter_add(filter, "name", bad[i], NULL), ERROR_REQUEST_INVALID);
     }
+}
+
+static void test_expressions_people_write_are_not_refused(void **state)
+{
+    static const char *const good[] = {
+        "^[a-z]+-[0-9]+-[a-z]+$",
+        "^[0-9a-f]{64}$",
+        "^(web|db|cache)[-_.][a-z0-9]*$",
+        "^app-[0-9]{1,5}(-data)?$",
+        ".*",
+        "\\.bak$",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        _cleanup_(filter_free_p) struct filter *filter = filter_new();
+
+        assert_int_equal(filter_add(filter, "name", good[i], NULL), 0);
+    }
+}
+
+/* Many that are affordable are together not. */
+static void test_expressions_are_bounded_together(void **state)
+{
+    _cleanup_(filter_free_p) struct filter *filter = filter_new();
+    int count = 0;
+
+    (void)state;
+    while (count < 100 && filter_add(filter, "name", "(a?)+++++++", NULL) == 0)
+        count++;
+    assert_in_range(count, 1, 20);
+    assert_int_equal(filter_add(filter, "driver", "local", NULL), 0);
 }
 
 static void test_number_and_size_are_bounded(void **state)
@@ -160,6 +196,8 @@ int main(void)
         cmocka_unit_test(test_only_dangling_needs_references),
         cmocka_unit_test(test_texts_are_dockers),
         cmocka_unit_test(test_explosive_expressions_are_refused),
+        cmocka_unit_test(test_expressions_people_write_are_not_refused),
+        cmocka_unit_test(test_expressions_are_bounded_together),
         cmocka_unit_test(test_number_and_size_are_bounded),
     };
 
