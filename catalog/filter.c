@@ -6,8 +6,8 @@
  * make the C library's compiler or matcher explode (repetition of repetitions,
  * back references) is refused before it is compiled. glibc copies what a "+" or
  * "{m,n}" repeats, and then takes memory with the square and time with the cube
- * of what may be empty in the result: 2048 bytes of it are at worst a second
- * and 15 MB, 16384 were minutes and gigabytes.
+ * of what may be empty in the result: 2048 bytes of that are at worst a second
+ * and 18 MB, 128 Ki were a minute and gigabytes.
  */
 #include "catalog/filter.h"
 
@@ -123,22 +123,29 @@ static size_t filter_repetition_bound(const char *text)
 }
 
 /*
- * An upper bound of what the compiler makes of it, as if every repetition held the whole, and
- * whether escaped or not. More than FILTER_REGEX_COST: not to be compiled.
+ * An upper bound of what the compiler makes of it, escaped or not: in an expression with groups as
+ * if every repetition held the whole, in another as if repetitions between which there are digits
+ * only (those of "{m,n}") were of one character. More than FILTER_REGEX_COST: not to be compiled.
  */
 static size_t filter_regex_cost(const char *text)
 {
-    size_t cost = strnlen(text, FILTER_REGEX_MAX + 1);
+    bool grouped = strchr(text, '(') != NULL;
+    size_t cost = strnlen(text, FILTER_REGEX_MAX + 1), copies = 1;
 
     if (cost > FILTER_REGEX_MAX)
         return SIZE_MAX;
     for (; *text && cost <= FILTER_REGEX_COST; text++) {
+        size_t times = *text == '+' ? 2 : *text == '{' ? filter_repetition_bound(text) : 1;
+
         if (text[0] == '\\' && text[1] >= '0' && text[1] <= '9')
             return SIZE_MAX;
-        if (*text == '+')
-            cost *= 2;
-        else if (*text == '{')
-            cost *= filter_repetition_bound(text);
+        if (!strchr("+{}*?,0123456789", *text))
+            copies = 1;
+        copies *= times;
+        if (grouped)
+            cost *= times;
+        else if (times > 1)
+            cost += copies;
     }
     return cost;
 }

@@ -127,6 +127,10 @@ static void test_explosive_expressions_are_refused(void **state)
         "x{99999999999999999999}",
         "a++++++++++++++++++++", /* each doubles it */
         "((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+",
+        "a{60}{60}",
+        "a{60}*{60}",
+        "a+{40}?{30}",
+        "a{50}+{+}{50}",
         "(a?){18000}", /* the square of it in memory */
         "[\\+]++++++++++++",
     };
@@ -142,6 +146,8 @@ static void test_explosive_expressions_are_refused(void **state)
 static void test_expressions_people_write_are_not_refused(void **state)
 {
     static const char *const good[] = {
+        "^[a-z]{1,20}-[0-9]{1,10}$",
+        "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
         "^[a-z]+-[0-9]+-[a-z]+$",
         "^[0-9a-f]{64}$",
         "^(web|db|cache)[-_.][a-z0-9]*$",
