@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include <argp.h>
-#include <jansson.h>
+#include "tools/volctl/options.h"
+
 #include <stdbool.h>
 
 enum mounts_key { MOUNTS_MOUNT = 0x180, MOUNTS_FROM };
