@@ -25,6 +25,7 @@ struct raw_entry {
 
 enum {
     RAW_BUFFER_MIN = 1024,
+    RAW_ALIGNMENT = 8,
     PLUS_ENTRY_SIZE = 170, /* about what an entry with attributes takes of a reply */
     RAW_ENTRY_SIZE = 32,   /* and of the raw listing */
 };
@@ -122,6 +123,7 @@ static int node_list(fuse_req_t req, fuse_ino_t ino, struct listing *listing, of
     size_t raw_size =
         listing->plus ? listing->size / PLUS_ENTRY_SIZE * RAW_ENTRY_SIZE : listing->size;
     struct target dir;
+    char *raw;
     bool end;
     off_t reached;
     int fd, err = target_enter(&dir, req, ino, OPERATION_READ);
@@ -135,7 +137,9 @@ static int node_list(fuse_req_t req, fuse_ino_t ino, struct listing *listing, of
         target_leave(&dir);
         return -fd;
     }
-    reached = list_fill(&dir, listing, fd, listing->buffer + listing->size, raw_size, offset, &end);
+    /* behind the reply; a reader may ask for any size, and entries want their alignment */
+    raw = listing->buffer + (listing->size + RAW_ALIGNMENT - 1) / RAW_ALIGNMENT * RAW_ALIGNMENT;
+    reached = list_fill(&dir, listing, fd, raw, raw_size, offset, &end);
     if (reached < 0 || (end && listing->used == 0))
         close(fd);
     else
@@ -150,7 +154,7 @@ static void list_any(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, 
     struct listing listing = {.req = req, .size = size, .plus = plus};
     int err;
 
-    listing.buffer = thread_buffer(2 * size + RAW_BUFFER_MIN);
+    listing.buffer = thread_buffer(2 * size + RAW_BUFFER_MIN + RAW_ALIGNMENT);
     if (!listing.buffer)
         err = ENOMEM;
     else if (ino == FUSE_ROOT_ID)
