@@ -240,6 +240,30 @@ rebuild_loses() {
     done
 }
 
+no_tombstone_is_left() {
+    [ "$(sqlite3 "$STORE/catalog.db" 'SELECT count(*) FROM tombstones')" = 0 ]
+}
+
+@test "a removal that a kill stops half way is finished after the restart" {
+    daemon_start
+    mkdir "$TREE/v"
+    mkdir -p "$TREE"/v/d{1..60}
+    for directory in "$TREE"/v/d*; do
+        (cd "$directory" && seq 300 | xargs touch)
+    done
+    volctl rm v
+    daemon_kill
+    [ -n "$(ls -A "$STORE/trash")" ] # else it was too quick to be stopped: make more files
+    fails no_tombstone_is_left
+    daemon_start
+    [ ! -e "$TREE/v" ]
+    mkdir "$TREE/v" # the name is free meanwhile
+    eventually 20 trash_is_empty
+    eventually 5 no_tombstone_is_left
+    [ -d "$TREE/v" ]
+    volctl doctor
+}
+
 @test "many volumes: the time of a restart" {
     local count=${VOLUMES:-1000} start end
 

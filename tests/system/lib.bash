@@ -158,6 +158,11 @@ work_free() {
     return "$failed"
 }
 
+# Removed volumes are deleted in the background.
+trash_is_empty() {
+    [ -z "$(ls -A "$STORE/trash")" ]
+}
+
 # volctl against the private daemon.
 volctl() {
     timeout 60 "$VOLCTL" "$@"

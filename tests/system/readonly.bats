@@ -342,10 +342,6 @@ PYTHON
     volctl doctor
 }
 
-trash_is_empty() {
-    [ -z "$(ls -A "$STORE/trash")" ]
-}
-
 # Elsewhere a write by such a descriptor cannot be stopped (the README says so); all else is.
 keeps_on_writing() {
     on_new_disk "$1"

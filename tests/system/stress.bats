@@ -118,10 +118,6 @@ look_around() {
     done
 }
 
-trash_is_empty() {
-    [ -z "$(ls -A "$STORE/trash")" ]
-}
-
 # Little more than the $1 descriptors before, and hardly a node.
 few_are_held() {
     [ "$(ls "/proc/$DAEMON_PID/fd" | wc -l)" -le $(($1 + 20)) ] && [ "$(daemon_status nodes)" -lt 100 ]
