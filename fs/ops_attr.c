@@ -121,6 +121,19 @@ static int set_mode(const struct target *target, mode_t mode)
     return r;
 }
 
+/* A change of owner takes set-id bits off as a change of data does, for the kernel's own reasons.
+ */
+static int set_owner(fuse_req_t req, const struct target *target, const struct stat *attr,
+                     int valid)
+{
+    bool kept = data_change_begin(req, target->node, false);
+    int r = backing_chown(target->fd, valid & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1,
+                          valid & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1);
+
+    data_change_end(kept);
+    return r;
+}
+
 static int set_size(fuse_req_t req, const struct target *target, off_t size, int valid)
 {
     bool kept = data_change_begin(req, target->node, valid & FUSE_SET_ATTR_KILL_SUID);
@@ -157,8 +170,7 @@ static int set_attributes(fuse_req_t req, const struct target *target, const str
     int r = 0;
 
     if (valid & SET_OWNER)
-        r = backing_chown(target->fd, valid & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1,
-                          valid & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1);
+        r = set_owner(req, target, attr, valid);
     if (r == 0 && (valid & FUSE_SET_ATTR_MODE))
         r = set_mode(target, attr->st_mode & 07777);
     if (r == 0 && (valid & FUSE_SET_ATTR_SIZE))

@@ -77,11 +77,14 @@ static bool caller_in_group(fuse_req_t req, gid_t gid)
 static int set_acl(fuse_req_t req, const struct target *target, const char *name, const char *value,
                    size_t size, int flags)
 {
+    const struct fuse_ctx *ctx = fuse_req_ctx(req);
     bool real = node_fd_is_real(target->node);
     struct stat st;
     bool keep;
     int r = backing_stat(target->fd, &st);
 
+    if (r == 0)
+        r = cred_assume(ctx->uid, ctx->gid, 0);
     if (r < 0)
         return -r;
     keep = (st.st_mode & S_ISGID) && caller_in_group(req, st.st_gid);

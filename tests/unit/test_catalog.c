@@ -607,6 +607,8 @@ static void test_ten_thousand_volumes(void **state)
     print_message("# a round: %.2f ms with 10 volumes, %.2f ms with 10000; each %.1f ms; open "
                   "%.1f ms\n",
                   few * 1e3, many * 1e3, each * 1e3, open * 1e3);
+    if (getenv("VOLUMEFS_UNTIMED")) /* under valgrind times say nothing */
+        return;
     assert_true(many < 3 * few + 0.001);
     assert_true(each < 1);
     assert_true(open < 3);
