@@ -315,6 +315,14 @@ static int visit_container(void *context, const struct container *container)
     return 0;
 }
 
+static int visit_run(void *context, const struct container *container, const struct run *run)
+{
+    (void)context;
+    (void)container;
+    (void)run;
+    return 0;
+}
+
 static int visit_use(void *context, const struct use *use)
 {
     (void)context;
@@ -345,6 +353,8 @@ int catalog_check(struct catalog *catalog, struct error *e)
         r = catalog_volume_each(catalog, visit_volume, NULL, e);
     if (!r)
         r = catalog_container_each(catalog, visit_container, NULL, e);
+    if (!r)
+        r = catalog_run_each(catalog, visit_run, NULL, e);
     if (!r)
         r = catalog_use_each(catalog, NULL, visit_use, NULL, e);
     return r ? r : catalog_tombstone_each(catalog, visit_tombstone, NULL, e);

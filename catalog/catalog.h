@@ -97,10 +97,10 @@ int catalog_tombstone_each(struct catalog *catalog, int (*visit)(void *context, 
 
 /* ---- containers ------------------------------------------------------- */
 
-/* Inserts or updates (by id) name, runtime and state. ERROR_EXISTS: another container has the name.
- */
+/* Inserts or updates (by id) name, runtime and state, and how it is run (NULL: that stays).
+ * ERROR_EXISTS: another container has the name. */
 int catalog_container_put(struct catalog *catalog, const struct container *container,
-                          struct error *e);
+                          const struct run *run, struct error *e);
 /* `key`: an id, a name, or a prefix (≥ 4) of exactly one id. ERROR_NOT_FOUND; ERROR_LIMIT:
  * ambiguous. */
 int catalog_container_get(struct catalog *catalog, const char *key, struct container *out,
@@ -108,6 +108,14 @@ int catalog_container_get(struct catalog *catalog, const char *key, struct conta
 int catalog_container_each(struct catalog *catalog,
                            int (*visit)(void *context, const struct container *container),
                            void *context, struct error *e);
+/* How the container is run, to be released; {0} if nothing is known of that. */
+int catalog_run_get(struct catalog *catalog, const char *container_id, struct run *out,
+                    struct error *e);
+/* Calls `visit` for each container that is run. */
+int catalog_run_each(struct catalog *catalog,
+                     int (*visit)(void *context, const struct container *container,
+                                  const struct run *run),
+                     void *context, struct error *e);
 /* Deletes it and its attachments. */
 int catalog_container_delete(struct catalog *catalog, const char *id, struct error *e);
 
@@ -118,7 +126,8 @@ int catalog_container_delete(struct catalog *catalog, const char *id, struct err
  * ERROR_EXISTS "Duplicate mount point: /d"; ERROR_NOT_FOUND: a volume is gone.
  */
 int catalog_attach(struct catalog *catalog, const struct container *container,
-                   const struct attachment *attachments, size_t count, struct error *e);
+                   const struct run *run, const struct attachment *attachments, size_t count,
+                   struct error *e);
 /* destination NULL: all of the container's. ERROR_NOT_FOUND: none such. The container stays. */
 int catalog_detach(struct catalog *catalog, const char *container_id, const char *destination,
                    struct error *e);

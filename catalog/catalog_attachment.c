@@ -91,7 +91,8 @@ int attachment_row_insert(struct db *db, const struct attachment *attachment, st
 /* ---- changes ---------------------------------------------------------- */
 
 int catalog_attach(struct catalog *catalog, const struct container *container,
-                   const struct attachment *attachments, size_t count, struct error *e)
+                   const struct run *run, const struct attachment *attachments, size_t count,
+                   struct error *e)
 {
     _change_ struct change change = {0};
     int r;
@@ -99,6 +100,8 @@ int catalog_attach(struct catalog *catalog, const struct container *container,
     r = change_begin(&change, catalog, e);
     if (!r)
         r = container_row_put(catalog->db, container, e);
+    if (!r)
+        r = run_row_put(catalog->db, container->id, run, e);
     for (size_t i = 0; !r && i < count; i++) {
         /* The container is the one given, whatever the attachment says. */
         struct attachment attachment = attachments[i];

@@ -48,13 +48,15 @@ int container_row_put(struct db *db, const struct container *container, struct e
 }
 
 int catalog_container_put(struct catalog *catalog, const struct container *container,
-                          struct error *e)
+                          const struct run *run, struct error *e)
 {
     _change_ struct change change = {0};
     int r = change_begin(&change, catalog, e);
 
     if (!r)
         r = container_row_put(catalog->db, container, e);
+    if (!r)
+        r = run_row_put(catalog->db, container->id, run, e);
     return r ? r : change_commit(&change, e);
 }
 

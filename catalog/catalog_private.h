@@ -106,6 +106,16 @@ int container_row_read(struct query *query, int column, struct container *contai
                        struct error *e);
 int container_row_put(struct db *db, const struct container *container, struct error *e);
 
+#define RUN_COLUMNS                                                                                \
+    "r.rootfs, r.process, r.state_dir, r.auto_remove, r.copy_due, r.pid, r.pid_started_at, "       \
+    "r.boot_id, r.exit_code"
+enum { RUN_COLUMN_COUNT = 9 };
+/* `run` is overwritten, to be released; `container_id` is for texts. */
+int run_row_read(struct query *query, int column, const char *container_id, struct run *run,
+                 struct error *e);
+/* Nothing for NULL, nor for {0}. */
+int run_row_put(struct db *db, const char *container_id, const struct run *run, struct error *e);
+
 #define ATTACHMENT_COLUMNS                                                                         \
     "a.container_id, a.volume_id, a.source, a.destination, a.subpath, a.readonly, a.nocopy, "      \
     "a.unnamed, a.label, a.propagation, a.from_container"

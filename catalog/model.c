@@ -199,7 +199,7 @@ void pairs_deinit(struct pairs *pairs)
     *pairs = (struct pairs){0};
 }
 
-/* ---- volume, attachment ----------------------------------------------- */
+/* ---- volume, attachment, run ----------------------------------------------- */
 
 int volume_copy(struct volume *to, const struct volume *from)
 {
@@ -253,6 +253,29 @@ void attachment_deinit(struct attachment *attachment)
     free(attachment->destination);
     free(attachment->subpath);
     *attachment = (struct attachment){0};
+}
+
+int run_copy(struct run *to, const struct run *from)
+{
+    struct run copy = *from;
+
+    *to = (struct run){0};
+    copy.rootfs = copy.process = copy.state_dir = NULL;
+    if (text_copy(&copy.rootfs, from->rootfs) || text_copy(&copy.process, from->process) ||
+        text_copy(&copy.state_dir, from->state_dir)) {
+        run_deinit(&copy);
+        return -ENOMEM;
+    }
+    *to = copy;
+    return 0;
+}
+
+void run_deinit(struct run *run)
+{
+    free(run->rootfs);
+    free(run->process);
+    free(run->state_dir);
+    *run = (struct run){0};
 }
 
 /* ---- words of enums --------------------------------------------------- */

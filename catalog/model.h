@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
     DRIVER_NAME_MAX = 63,
@@ -68,6 +69,25 @@ struct container {
     int64_t created_at;
 };
 
+enum { BOOT_ID_LENGTH = 36, PROCESS_TEXT_MAX = 256 << 10 };
+
+/*
+ * How a container is run, by volctl or by a runtime that told. Strings are owned; {0} is of one
+ * that is never run, and safe to release.
+ */
+struct run {
+    char *rootfs;     /* absolute path on the host, or NULL */
+    char *process;    /* JSON, at most PROCESS_TEXT_MAX bytes; kept as it was given. Or NULL */
+    char *state_dir;  /* the runtime's own of this container, there as long as that is; or NULL */
+    bool auto_remove; /* once it has ended it is gone, and its unnamed volumes with it */
+    bool copy_due;    /* its empty volumes have not got what the rootfs has */
+    pid_t pid;        /* the container's first process, when it ran last; 0: it never did */
+    uint64_t pid_started_at;          /* clock ticks from boot to the process's start (proc(5)) */
+    char boot_id[BOOT_ID_LENGTH + 1]; /* of the boot it ran in, "" never (random(4)) */
+    bool has_exit_code;
+    int exit_code;
+};
+
 /* One container's reference to one volume (or, with volume_id "", to a host path). */
 struct attachment {
     char container_id[CONTAINER_ID_MAX + 1];
@@ -94,6 +114,8 @@ int volume_copy(struct volume *to, const struct volume *from); /* deep; `to` is 
 void volume_deinit(struct volume *volume);
 int attachment_copy(struct attachment *to, const struct attachment *from);
 void attachment_deinit(struct attachment *attachment);
+int run_copy(struct run *to, const struct run *from);
+void run_deinit(struct run *run);
 
 /* "named"/"anonymous", "none"/"shared"/"private", "created"/"running"/"exited". */
 const char *volume_kind_name(enum volume_kind kind);

@@ -10,6 +10,7 @@ struct rebuild {
     void *context;
     struct db *old; /* NULL: there is none that can be read at all */
     struct db *new;
+    int old_version;        /* of its schema */
     struct volume *volumes; /* of the store */
     size_t count, room;
     struct rebuild_summary summary;

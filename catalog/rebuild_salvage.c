@@ -1,5 +1,5 @@
 /*
- * What only the old catalog knew: containers, attachments, uses, times of last
+ * What only the old catalog knew: containers, how they are run, attachments, uses, times of last
  * use, and a volume whose volume.json cannot be read.
  *
  * Each table is read forwards and, if that meets damage, backwards, and then by
@@ -23,11 +23,11 @@ typedef int taker(struct rebuild *rebuild, struct query *query, struct error *e)
 int salvage_open(struct rebuild *rebuild, struct error *e)
 {
     struct error why = {0};
-    int version, r;
+    int r;
 
     r = catalog_inspect_open(&rebuild->old, rebuild->store_fd, rebuild->path, &why);
     if (!r)
-        r = schema_inspect(rebuild->old, &version, &why);
+        r = schema_inspect(rebuild->old, &rebuild->old_version, &why);
     if (r == ERROR_NEWER)
         return error_set(e, r,
                          "%.400s. To rebuild from the volumes alone, move %.200s/" CATALOG_FILE
@@ -192,6 +192,39 @@ static int salvage_containers(struct rebuild *rebuild, struct error *e)
     return r ? r
              : salvage_report(rebuild, "containers", "SELECT count(*) FROM containers",
                               "; " ATTACH_AGAIN, e);
+}
+
+/* ---- runs ------------------------------------------------------------- */
+
+static int salvage_take_run(struct rebuild *rebuild, struct query *query, struct error *e)
+{
+    _cleanup_(run_deinit) struct run run = {0};
+    char id[CONTAINER_ID_MAX + 1];
+    struct error why = {0};
+    int r;
+
+    query_column_string(query, 0, id, sizeof(id));
+    r = run_row_read(query, 1, id, &run, &why);
+    if (!r)
+        r = run_row_put(rebuild->new, id, &run, &why);
+    return salvage_judge(rebuild, r, "the command of container", id, &why, e);
+}
+
+static int salvage_runs(struct rebuild *rebuild, struct error *e)
+{
+    static const char *const rows[] = {
+        "SELECT r.container_id, " RUN_COLUMNS " FROM runs r ORDER BY r.container_id",
+        "SELECT r.container_id, " RUN_COLUMNS " FROM runs r ORDER BY r.container_id DESC",
+    };
+    bool damaged = false;
+    int r;
+
+    if (rebuild->old_version < SCHEMA_VERSION_RUNS)
+        return 0;
+    r = salvage_both_ways(rebuild, rows, salvage_take_run, &damaged, e);
+    return r || !damaged ? r
+                         : salvage_report(rebuild, "commands of containers",
+                                          "SELECT count(*) FROM runs", "", e);
 }
 
 /* ---- attachments ------------------------------------------------------ */
@@ -369,6 +402,8 @@ int salvage_rest(struct rebuild *rebuild, struct error *e)
     if (!rebuild->old)
         return 0;
     r = salvage_containers(rebuild, e);
+    if (!r)
+        r = salvage_runs(rebuild, e);
     if (!r)
         r = salvage_attachments(rebuild, e);
     if (!r)

@@ -89,22 +89,46 @@ static const char schema_views[] =
     "    WHERE NOT EXISTS (SELECT 1 FROM attachments a WHERE a.volume_id = v.id)"
     "    AND NOT EXISTS (SELECT 1 FROM uses u WHERE u.volume_id = v.id) ORDER BY v.name;";
 
+static const char schema_runs[] =
+    "CREATE TABLE runs ("
+    "  container_id TEXT PRIMARY KEY REFERENCES containers (id) ON DELETE CASCADE,"
+    "  rootfs TEXT CHECK (substr(rootfs, 1, 1) = '/'),"
+    "  process TEXT," /* JSON */
+    "  state_dir TEXT CHECK (substr(state_dir, 1, 1) = '/'),"
+    "  auto_remove INTEGER NOT NULL CHECK (auto_remove IN (0, 1)),"
+    "  copy_due INTEGER NOT NULL CHECK (copy_due IN (0, 1)),"
+    "  pid INTEGER NOT NULL CHECK (pid BETWEEN 0 AND 2147483647),"
+    "  pid_started_at INTEGER NOT NULL," /* clock ticks since boot */
+    "  boot_id TEXT NOT NULL,"
+    "  exit_code INTEGER CHECK (exit_code BETWEEN 0 AND 255)" /* NULL: not known */
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE VIEW container_list AS SELECT iif(c.name = '', substr(c.id, 1, 12), c.name)"
+    "        AS container, c.runtime, c.state,"
+    "    iif(c.state = 'running', r.pid, NULL) AS pid, r.exit_code, r.auto_remove, r.rootfs,"
+    "    (SELECT count(*) FROM attachments a WHERE a.container_id = c.id) AS mounts,"
+    "    strftime('%Y-%m-%dT%H:%M:%SZ', c.created_at / 1000000000, 'unixepoch') AS created, c.id"
+    "    FROM containers c LEFT JOIN runs r ON r.container_id = c.id ORDER BY 1, c.id;";
+
 /* Step i takes version i to i + 1. */
 static const char *const schema_steps[SCHEMA_VERSION] = {
     schema_tables,
     schema_views,
+    schema_runs,
 };
 
 _Static_assert(SCHEMA_APPLICATION_ID == 1450142790, "the tables' step writes this number");
 
 /* A file of ours by its header may still have lost its tables: this cannot be prepared then. */
-static int schema_probe(struct db *db, struct error *e)
+static int schema_probe(struct db *db, int64_t version, struct error *e)
 {
     int64_t unused;
     int r = db_get_int(db,
                        "SELECT 1 FROM volumes, volume_pairs, tombstones, containers, attachments,"
                        " uses LIMIT 0",
                        &unused, e);
+
+    if (r == 0 && version >= SCHEMA_VERSION_RUNS)
+        r = db_get_int(db, "SELECT 1 FROM runs LIMIT 0", &unused, e);
 
     /* Only "no such table" is our finding; a full memory or a lock stays what it is. */
     return r == -EIO ? db_refuse(db, e, "a table is missing") : r;
@@ -129,7 +153,7 @@ int schema_inspect(struct db *db, int *version, struct error *e)
     if (found < 1)
         return db_refuse(db, e, "it has no schema version");
     *version = (int)found;
-    return schema_probe(db, e);
+    return schema_probe(db, found, e);
 }
 
 int schema_migrate(struct db *db, int from, int to, struct error *e)

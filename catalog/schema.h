@@ -9,7 +9,8 @@
 
 enum {
     SCHEMA_APPLICATION_ID = 0x566f6c46, /* "VolF", in the file's header: `file` shows it */
-    SCHEMA_VERSION = 2,
+    SCHEMA_VERSION_RUNS = 3,            /* the first with the table `runs` */
+    SCHEMA_VERSION = 3,
 };
 
 /*

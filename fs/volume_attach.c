@@ -174,7 +174,7 @@ static int attaching_record(struct attaching *attaching, struct error *e)
         return -ENOMEM;
     for (size_t i = 0; i < attaching->count; i++)
         attachment_describe(&attaching->items[i], &attachments[i]);
-    r = catalog_attach(attaching->volumes->catalog, &attaching->container, attachments,
+    r = catalog_attach(attaching->volumes->catalog, &attaching->container, NULL, attachments,
                        attaching->count, e);
     attaching->recorded = r == 0;
     return r;

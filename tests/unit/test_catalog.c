@@ -241,8 +241,8 @@ static void test_container_is_found_by_id_name_and_prefix(void **state)
     struct container back;
     struct error e = {0};
 
-    assert_int_equal(catalog_container_put(f->catalog, &a, NULL), 0);
-    assert_int_equal(catalog_container_put(f->catalog, &b, NULL), 0);
+    assert_int_equal(catalog_container_put(f->catalog, &a, NULL, NULL), 0);
+    assert_int_equal(catalog_container_put(f->catalog, &b, NULL, NULL), 0);
     assert_int_equal(catalog_container_get(f->catalog, "abcd1111", &back, NULL), 0);
     assert_string_equal(back.name, "web"); /* the id before the name */
     assert_int_equal(catalog_container_get(f->catalog, "web", &back, NULL), 0);
@@ -261,6 +261,67 @@ static void test_container_is_found_by_id_name_and_prefix(void **state)
     assert_int_equal(catalog_container_get(f->catalog, "we", &back, NULL), ERROR_NOT_FOUND);
 }
 
+static int keep_run(void *context, const struct container *container, const struct run *run)
+{
+    assert_string_equal(container->id, "aaaa");
+    return run_copy(context, run);
+}
+
+static void test_how_a_container_is_run_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct container a = {.id = "aaaa", .name = "web"};
+    char rootfs[] = "/srv/rootfs", process[] = "{\"Args\":[\"true\"]}";
+    struct run given = {.rootfs = rootfs,
+                        .process = process,
+                        .auto_remove = true,
+                        .copy_due = true,
+                        .pid = 42,
+                        .pid_started_at = UINT64_C(1) << 40,
+                        .boot_id = "01234567-89ab-cdef-0123-456789abcdef",
+                        .has_exit_code = true,
+                        .exit_code = 137};
+    _cleanup_(run_deinit) struct run back = {0}, again = {0};
+
+    assert_int_equal(catalog_container_put(f->catalog, &a, &given, NULL), 0);
+    assert_int_equal(catalog_container_put(f->catalog, &a, NULL, NULL), 0); /* it stays */
+    assert_int_equal(catalog_run_get(f->catalog, "aaaa", &back, NULL), 0);
+    assert_string_equal(back.rootfs, given.rootfs);
+    assert_string_equal(back.process, given.process);
+    assert_null(back.state_dir);
+    assert_true(back.auto_remove && back.copy_due && back.has_exit_code);
+    assert_int_equal(back.pid, 42);
+    assert_true(back.pid_started_at == given.pid_started_at);
+    assert_string_equal(back.boot_id, given.boot_id);
+    assert_int_equal(back.exit_code, 137);
+    assert_int_equal(catalog_run_each(f->catalog, keep_run, &again, NULL), 0);
+    assert_string_equal(again.boot_id, given.boot_id);
+    assert_int_equal(catalog_container_delete(f->catalog, "aaaa", NULL), 0);
+    run_deinit(&back);
+    assert_int_equal(catalog_run_get(f->catalog, "aaaa", &back, NULL), 0);
+    assert_null(back.rootfs);
+    assert_int_equal(back.pid, 0);
+}
+
+static void test_what_cannot_be_run_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct container a = {.id = "aaaa"}, back;
+    char rootfs[] = "rootfs";
+    struct run relative = {.rootfs = rootfs};
+    struct run code = {.auto_remove = true, .has_exit_code = true, .exit_code = 256};
+    _cleanup_(free_p) char *text = calloc(1, PROCESS_TEXT_MAX + 2);
+    struct run large = {.process = text};
+    struct error e = {0};
+
+    memset(text, 'x', PROCESS_TEXT_MAX + 1);
+    assert_int_equal(catalog_container_put(f->catalog, &a, &relative, &e), ERROR_REQUEST_INVALID);
+    assert_non_null(strstr(e.text, "rootfs 'rootfs' must be an absolute path"));
+    assert_int_equal(catalog_container_put(f->catalog, &a, &large, &e), ERROR_LIMIT);
+    assert_int_equal(catalog_container_put(f->catalog, &a, &code, NULL), -EINVAL);
+    assert_int_equal(catalog_container_get(f->catalog, "aaaa", &back, NULL), ERROR_NOT_FOUND);
+}
+
 static int count_container(void *context, const struct container *container)
 {
     (void)container;
@@ -277,21 +338,21 @@ static void test_container_put_updates(void **state)
     struct error e = {0};
     int count = 0;
 
-    assert_int_equal(catalog_container_put(f->catalog, &a, NULL), 0);
-    assert_int_equal(catalog_container_put(f->catalog, &b, &e), ERROR_EXISTS);
+    assert_int_equal(catalog_container_put(f->catalog, &a, NULL, NULL), 0);
+    assert_int_equal(catalog_container_put(f->catalog, &b, NULL, &e), ERROR_EXISTS);
     assert_string_equal(e.text, "container name web is in use by another container");
     a.state = CONTAINER_EXITED;
     a.created_at = 99;
     snprintf(a.name, sizeof(a.name), "renamed");
-    assert_int_equal(catalog_container_put(f->catalog, &a, NULL), 0);
+    assert_int_equal(catalog_container_put(f->catalog, &a, NULL, NULL), 0);
     assert_int_equal(catalog_container_get(f->catalog, "renamed", &back, NULL), 0);
     assert_int_equal(back.state, CONTAINER_EXITED);
     assert_int_equal(back.created_at, 5);
-    assert_int_equal(catalog_container_put(f->catalog, &b, NULL), 0);
+    assert_int_equal(catalog_container_put(f->catalog, &b, NULL, NULL), 0);
     /* Names not known do not collide. */
-    assert_int_equal(catalog_container_put(f->catalog, &c, NULL), 0);
-    assert_int_equal(catalog_container_put(f->catalog, &d, NULL), 0);
-    assert_int_equal(catalog_container_put(f->catalog, &bad, NULL), ERROR_NAME_INVALID);
+    assert_int_equal(catalog_container_put(f->catalog, &c, NULL, NULL), 0);
+    assert_int_equal(catalog_container_put(f->catalog, &d, NULL, NULL), 0);
+    assert_int_equal(catalog_container_put(f->catalog, &bad, NULL, NULL), ERROR_NAME_INVALID);
     assert_int_equal(catalog_container_each(f->catalog, count_container, &count, NULL), 0);
     assert_int_equal(count, 4);
     assert_int_equal(catalog_container_delete(f->catalog, "cccc", NULL), 0);
@@ -345,7 +406,7 @@ static void test_attachments_are_listed_both_ways(void **state)
     assert_int_equal(fixture_attach(f, 1, 1, "/a"), 0);
     assert_int_equal(fixture_attach(f, 1, 2, "/c"), 0);
     assert_int_equal(fixture_attach(f, 2, 1, "/a"), 0);
-    assert_int_equal(catalog_attach(f->catalog, &container, &bind, 1, NULL), 0);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, &bind, 1, NULL), 0);
     catalog_attachment_each_of_volume(f->catalog, one.id, see_container, &of_volume, NULL);
     assert_string_equal(of_volume.text, "container-1:/a:ro container-1:/b:ro container-2:/a:ro ");
     catalog_attachment_each_of_container(f->catalog, container.id, see_volume, &of_container, NULL);
@@ -379,7 +440,7 @@ static void test_attachment_comes_back_as_it_was(void **state)
 
     fixture_insert(f, 1);
     memcpy(given.volume_id, one.id, sizeof(given.volume_id));
-    assert_int_equal(catalog_attach(f->catalog, &container, &given, 1, NULL), 0);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, &given, 1, NULL), 0);
     assert_int_equal(
         catalog_attachment_each_of_container(f->catalog, container.id, see_whole, &back, NULL), 0);
     assert_string_equal(back.container_id, container.id);
@@ -405,19 +466,19 @@ static void test_attach_is_all_or_nothing(void **state)
     fixture_insert(f, 1);
     memcpy(pair[0].volume_id, one.id, sizeof(one.id));
     memcpy(pair[1].volume_id, one.id, sizeof(one.id));
-    assert_int_equal(catalog_attach(f->catalog, &container, pair, 2, &e), ERROR_EXISTS);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, &e), ERROR_EXISTS);
     assert_string_equal(e.text, "Duplicate mount point: /a");
     assert_int_equal(catalog_container_get(f->catalog, container.id, &back, NULL), ERROR_NOT_FOUND);
     pair[1].destination = b;
     memcpy(pair[1].volume_id, missing.id, sizeof(missing.id));
-    assert_int_equal(catalog_attach(f->catalog, &container, pair, 2, &e), ERROR_NOT_FOUND);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, &e), ERROR_NOT_FOUND);
     pair[1].destination = relative;
-    assert_int_equal(catalog_attach(f->catalog, &container, pair, 2, &e), ERROR_SPEC_INVALID);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, &e), ERROR_SPEC_INVALID);
     pair[1].destination = b;
     pair[1].volume_id[0] = 0;
-    assert_int_equal(catalog_attach(f->catalog, &container, pair, 2, &e), ERROR_SPEC_INVALID);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, &e), ERROR_SPEC_INVALID);
     assert_int_equal(catalog_container_get(f->catalog, container.id, &back, NULL), ERROR_NOT_FOUND);
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, 0, &e), 0);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, NULL, 0, &e), 0);
     assert_int_equal(catalog_container_get(f->catalog, container.id, &back, NULL), 0);
 }
 
@@ -630,6 +691,8 @@ int main(void)
         TEST(test_removal_of_a_volume_with_very_many_users),
         TEST(test_container_is_found_by_id_name_and_prefix),
         TEST(test_container_put_updates),
+        TEST(test_how_a_container_is_run_is_kept),
+        TEST(test_what_cannot_be_run_is_refused),
         TEST(test_attachments_are_listed_both_ways),
         TEST(test_attachment_comes_back_as_it_was),
         TEST(test_attach_is_all_or_nothing),

@@ -259,7 +259,8 @@ static void test_failed_migration_changes_nothing(void **state)
     struct fixture *f = *state;
     int64_t views = -1;
 
-    change_file(f, "DROP VIEW volume_list; DROP VIEW reference_list; PRAGMA user_version = 1");
+    change_file(f, "DROP TABLE runs; DROP VIEW container_list; DROP VIEW volume_list;"
+                   "DROP VIEW reference_list; PRAGMA user_version = 1");
     fixture_close(f);
     assert_int_equal(open_only(f, NULL), -EIO); /* the last view of the step is there already */
     {
@@ -311,7 +312,7 @@ static void test_newer_version_is_refused(void **state)
     change_file(f, "PRAGMA user_version = 77");
     fixture_close(f);
     assert_refused_untouched(f, ERROR_NEWER, "version 77");
-    change_file(f, "PRAGMA user_version = 2");
+    change_file(f, "PRAGMA user_version = 3");
     fixture_open(f);
     fixture_crash_after(f, work_newer);
     assert_refused_untouched(f, ERROR_NEWER, "version 77"); /* read from the WAL */

@@ -171,16 +171,28 @@ static void test_lost_catalog(void **state)
     assert_int_equal(st.st_mode & 07777, 0600);
 }
 
+static void change_file(struct fixture *f, const char *sql)
+{
+    _cleanup_(db_free_p) struct db *db = NULL;
+
+    fixture_close(f);
+    assert_int_equal(db_open(&db, f->fd, "catalog.db", f->path, DB_WRITE, NULL), 0);
+    assert_int_equal(db_exec(db, sql, NULL), 0);
+}
+
 static void test_whole_catalog_is_salvaged_and_kept(void **state)
 {
     struct fixture *f = *state;
     _cleanup_(volume_deinit) struct volume one = fixture_volume(1), back = {0};
+    struct container container = fixture_container(2);
+    struct run run = {.auto_remove = true, .pid = 7};
     uint32_t uses = 0;
 
     for (int i = 0; i < 3; i++)
         make_volume(f, i);
     fixture_attach(f, 1, 1, "/a");
     fixture_attach(f, 2, 1, "/b");
+    assert_int_equal(catalog_container_put(f->catalog, &container, &run, NULL), 0);
     catalog_use_add(f->catalog, one.id, "m", 3, NULL, NULL);
     catalog_volume_touch(f->catalog, one.id, 12345, NULL);
     rebuild(f);
@@ -194,6 +206,21 @@ static void test_whole_catalog_is_salvaged_and_kept(void **state)
     assert_reported("the old catalog is kept as");
     assert_false(summary.lost);
     assert_int_equal(summary.containers, 2);
+    assert_int_equal(catalog_run_get(f->catalog, container.id, &run, NULL), 0);
+    assert_true(run.auto_remove);
+    assert_int_equal(run.pid, 7);
+}
+
+static void test_catalog_of_an_older_version_is_salvaged(void **state)
+{
+    struct fixture *f = *state;
+
+    make_volume(f, 1);
+    fixture_attach(f, 1, 1, "/a");
+    change_file(f, "DROP TABLE runs; DROP VIEW container_list; PRAGMA user_version = 2");
+    rebuild(f);
+    assert_int_equal(attachments_count(f), 1);
+    assert_false(summary.lost);
 }
 
 static void work_attach(struct fixture *f)
@@ -213,15 +240,6 @@ static void test_wal_of_a_crash_is_read_and_kept(void **state)
     assert_int_equal(volumes_count(f), 3);
     assert_int_equal(attachments_count(f), 1);
     assert_int_equal(files_count(f, "catalog.db.broken-"), 3); /* with -wal and -shm */
-}
-
-static void change_file(struct fixture *f, const char *sql)
-{
-    _cleanup_(db_free_p) struct db *db = NULL;
-
-    fixture_close(f);
-    assert_int_equal(db_open(&db, f->fd, "catalog.db", f->path, DB_WRITE, NULL), 0);
-    assert_int_equal(db_exec(db, sql, NULL), 0);
 }
 
 static void work_sixty(struct fixture *f)
@@ -274,7 +292,7 @@ static void test_any_page_lost(void **state)
         whole += !summary.lost;
         fixture_close(f);
     }
-    assert_int_equal(all, size / 4096 - 2); /* the schema has two pages */
+    assert_int_equal(all, size / 4096 - 3); /* the schema has three pages */
     assert_in_range(whole, 1,
                     all - 1); /* a page of labels costs nothing, one of a table something */
 }
@@ -562,6 +580,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_lost_catalog),
         TEST(test_whole_catalog_is_salvaged_and_kept),
+        TEST(test_catalog_of_an_older_version_is_salvaged),
         TEST(test_wal_of_a_crash_is_read_and_kept),
         TEST(test_any_page_lost),
         TEST(test_many_pages_lost),
