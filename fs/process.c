@@ -1,0 +1,100 @@
+/* Which process a pid means; see process.h. No state, no locks. */
+#include "fs/process.h"
+
+#include "catalog/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+enum {
+    STAT_TEXT_MAX = 1024,
+    STAT_START_FIELD = 22, /* proc(5) */
+    STAT_STATE_FIELD = 3,  /* the first behind the name */
+};
+
+/* Reads a small file of /proc. */
+static bool read_text(const char *path, char *out, size_t size)
+{
+    _cleanup_(close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0)
+        return false;
+    do
+        n = read(fd, out, size - 1);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return false;
+    out[n] = 0;
+    return true;
+}
+
+void process_boot_id(char out[BOOT_ID_LENGTH + 1])
+{
+    char text[BOOT_ID_LENGTH + 2]; /* with its newline */
+
+    out[0] = 0;
+    if (read_text("/proc/sys/kernel/random/boot_id", text, sizeof(text)))
+        snprintf(out, BOOT_ID_LENGTH + 1, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+/* The name, in parentheses, may hold anything, parentheses too. */
+bool process_stat_start(const char *text, uint64_t *started_at)
+{
+    const char *at = strrchr(text, ')');
+
+    for (int field = STAT_STATE_FIELD; at && field <= STAT_START_FIELD; field++) {
+        at = strchr(at, ' ');
+        at = at ? at + 1 : NULL;
+    }
+    return at && sscanf(at, "%" SCNu64, started_at) == 1; // NOLINT(cert-err34-c): the kernel's own
+}
+
+bool process_has_ended(int pidfd, int timeout_ms)
+{
+    struct pollfd poller = {.fd = pidfd, .events = POLLIN};
+    int r;
+
+    do
+        r = poll(&poller, 1, timeout_ms);
+    while (r < 0 && errno == EINTR);
+    return r > 0 && (poller.revents & POLLIN);
+}
+
+/* While the process behind the pidfd lives, nobody else has its pid, and /proc is of it. */
+int process_open(pid_t pid, uint64_t *started_at)
+{
+    _cleanup_(close_p) int fd = -1;
+    char path[64], text[STAT_TEXT_MAX];
+
+    if (pid <= 0)
+        return -ESRCH;
+    fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0)
+        return -errno;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (!read_text(path, text, sizeof(text)) || !process_stat_start(text, started_at) ||
+        process_has_ended(fd, 0))
+        return -ESRCH;
+    return steal_fd(&fd);
+}
+
+int process_reopen(const struct run *run)
+{
+    _cleanup_(close_p) int fd = -1;
+    char boot_id[BOOT_ID_LENGTH + 1];
+    uint64_t started_at;
+
+    process_boot_id(boot_id);
+    if (!run->pid || strcmp(run->boot_id, boot_id) != 0)
+        return -ESRCH;
+    fd = process_open(run->pid, &started_at);
+    if (fd < 0)
+        return fd;
+    return started_at == run->pid_started_at ? steal_fd(&fd) : -ESRCH;
+}
