@@ -209,12 +209,12 @@ static int start(struct daemon *daemon, struct error *e)
         r = volumes_open(&daemon->volumes, daemon->options.store, daemon->mountpoint, e);
     if (r == 0)
         r = session_start(&daemon->session, daemon->volumes, &session, e);
+    if (r == 0)
+        r = volumes_start_background(daemon->volumes, e);
     if (r == 0) {
         api.volumes = daemon->volumes;
         r = api_start(&daemon->api, &api, e);
     }
-    if (r == 0 && volumes_start_background(daemon->volumes) < 0)
-        r = error_set(e, -EAGAIN, "cannot start the thread that empties the trash");
     if (r == 0) {
         if (daemon->options.plugin_socket)
             log_message(LOG_LEVEL_WARNING,
@@ -269,6 +269,8 @@ static void serve(struct daemon *daemon, int signals)
 
 static void stop(struct daemon *daemon)
 {
+    if (daemon->volumes)
+        volumes_cancel_copies(daemon->volumes); /* requests of the API may wait for them */
     daemon->api = api_stop(daemon->api);
     daemon->session = session_stop(daemon->session);
     daemon->volumes = volumes_free(daemon->volumes);

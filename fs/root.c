@@ -4,9 +4,11 @@
  */
 #include "fs/root.h"
 
+#include "catalog/cleanup.h"
 #include "fs/cred.h"
 #include "fs/rules.h"
 #include "fs/view.h"
+#include "fs/walk.h"
 #include "fs/workers.h"
 
 #include <errno.h>
@@ -203,6 +205,40 @@ static void on_rules_changed(void *context, const char *name, struct volume_ref 
     rules_apply(context, name, ref);
 }
 
+/* Every name of the directory may be known to the kernel as absent. */
+static void forget_absent(struct session *session, fuse_ino_t ino, DIR *dir)
+{
+    const struct dirent *entry;
+
+    while ((entry = readdir(dir))) // NOLINT(concurrency-mt-unsafe): a stream of our own
+        fuse_lowlevel_notify_inval_entry(session->fuse, ino, entry->d_name, strlen(entry->d_name));
+    fuse_lowlevel_notify_inval_inode(session->fuse, ino, 0, 0);
+}
+
+/* Only the volume's root is concerned: what is below came with it and cannot be known. */
+static void on_filled(void *context, struct volume_ref ref)
+{
+    struct session *session = context;
+    _cleanup_(closedir_p) DIR *dir = NULL;
+    struct fuse_entry_param root;
+    struct volume_entry volume;
+    int fd;
+
+    if (!volume_table_get(session->table, ref, &volume) ||
+        entry_volume(session, &volume, &root) != 0)
+        return; /* removed meanwhile */
+    fd = store_open_data(volumes_store(session->volumes), volume.id);
+    if (fd >= 0) {
+        int real = walk_open_directory(fd, ".");
+
+        dir = real < 0 ? NULL : fdopendir(real);
+        close(fd);
+    }
+    if (dir)
+        forget_absent(session, root.ino, dir);
+    entry_drop(session, root.ino);
+}
+
 struct volumes_events root_events(struct session *session)
 {
     return (struct volumes_events){
@@ -210,6 +246,7 @@ struct volumes_events root_events(struct session *session)
         .removed = on_removed,
         .renamed = on_renamed,
         .rules_changed = on_rules_changed,
+        .filled = on_filled,
         .context = session,
     };
 }

@@ -165,7 +165,7 @@ static int open_directory(int parent_fd, const char *base, const char *path, int
 static bool name_is_of_store(const char *name)
 {
     static const char *const known[] = {".",     "..",         "volumes", "staging",
-                                        "trash", "lost+found", "lock"};
+                                        "trash", "lost+found", "lock",    "filled"};
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (strcmp(name, known[i]) == 0)
@@ -291,6 +291,8 @@ static int store_open_parts(struct store *store, struct error *e)
     if (r == 0)
         r = part_open(store, "staging", &store->staging_fd, e);
     if (r == 0)
+        r = part_open(store, "filled", &store->filled_fd, e);
+    if (r == 0)
         r = part_open(store, "trash", &store->trash_fd, e);
     if (r)
         return r;
@@ -318,7 +320,8 @@ static struct store *store_new(const char *parent, const char *base)
 
     if (!store)
         return NULL;
-    store->fd = store->volumes_fd = store->staging_fd = store->trash_fd = store->lock_fd = -1;
+    store->fd = store->volumes_fd = store->staging_fd = store->filled_fd = -1;
+    store->trash_fd = store->lock_fd = -1;
     if (asprintf(&store->path, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, base) >= 0)
         return store;
     free(store);
@@ -383,6 +386,7 @@ struct store *store_free(struct store *store)
         return NULL;
     close_p(&store->volumes_fd);
     close_p(&store->staging_fd);
+    close_p(&store->filled_fd);
     close_p(&store->trash_fd);
     close_p(&store->lock_fd);
     close_p(&store->fd);

@@ -4,6 +4,7 @@
  *   volumes/ID/data/        the volume's root
  *   volumes/ID/volume.json  enough to rebuild its catalog row
  *   staging/  trash/        half made, half removed; emptied in the background
+ *   filled/                 copied whole for a volume, and being moved into it
  *   catalog.db… lock       the catalog with what belongs to it
  *
  * Every step works on held directory fds and single components. The lock (an
@@ -69,6 +70,19 @@ int store_unseal(struct store *store, const struct volume *volume, struct error 
 int store_open_data(struct store *store, const char *id);
 /* 1 empty, 0 not, negative errno. */
 int store_data_is_empty(struct store *store, const char *id);
+
+/*
+ * Filling an empty volume: begin gives two new empty directories, open for reading and to be
+ * closed: `files` is to get the content, `like` the attributes of the volume's root. When the
+ * caller has filled and synced them, commit makes them the volume's; or abort throws them away.
+ * Whatever dies, the volume is empty or has all. commit: ERROR_NOT_EMPTY (without a text):
+ * something has come into the volume, and nothing else does.
+ */
+int store_fill_begin(struct store *store, const char *id, int *files, int *like, struct error *e);
+int store_fill_commit(struct store *store, const char *id, struct error *e);
+void store_fill_abort(struct store *store, const char *id);
+/* Finishes the commits that a crash stopped. */
+int store_fill_recover(struct store *store, struct error *e);
 
 /* Where the directory of a volume is: for what a crash left half done. */
 enum store_location { STORE_ABSENT, STORE_LIVE, STORE_TRASHED };

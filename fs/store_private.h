@@ -8,6 +8,7 @@ struct store {
     int fd;
     int volumes_fd;
     int staging_fd;
+    int filled_fd;
     int trash_fd;
     int lock_fd;
 };

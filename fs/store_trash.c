@@ -68,9 +68,10 @@ static bool removal_stopped(const struct removal *removal)
 }
 
 /* Without root, a directory that its owner may not write keeps its entries: make it writable. */
-static int removal_enter(void *context, int fd, const struct stat *st)
+static int removal_enter(void *context, const char *name, int fd, const struct stat *st)
 {
     (void)context;
+    (void)name;
     if (geteuid() != 0 && (st->st_mode & 0700) != 0700)
         (void)!fchmod(fd, 0700);
     return 0;
@@ -87,10 +88,11 @@ static int removal_entry(void *context, int parent_fd, const char *name)
     return 0;
 }
 
-static int removal_leave(void *context, int parent_fd, const char *name)
+static int removal_leave(void *context, int parent_fd, const char *name, int fd)
 {
     struct removal *removal = context;
 
+    (void)fd;
     if (removal_stopped(removal))
         return -ECANCELED;
     if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)

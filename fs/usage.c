@@ -13,6 +13,7 @@
 #include "fs/usage.h"
 
 #include "catalog/cleanup.h"
+#include "fs/links.h"
 #include "fs/walk.h"
 
 #include <errno.h>
@@ -25,7 +26,6 @@ enum {
     CHUNK_ACCOUNTS = 1024,
     CHUNKS_MAX = 4096,
     FOREGROUND_ENTRIES = 4096, /* some milliseconds with a warm cache */
-    LINKS_MIN = 64,
 };
 
 struct account {
@@ -58,68 +58,13 @@ struct usage {
 
 /* ---- one walk ----------------------------------------------------------- */
 
-struct link {
-    dev_t dev;
-    ino_t ino; /* 0: free */
-};
-
 struct tally {
     uint64_t bytes;
     uint64_t inodes;
     uint64_t budget; /* entries left; 0: no bound */
     const atomic_bool *stop;
-    struct link *links; /* files with several names that were counted: a hash set */
-    size_t link_count;
-    size_t link_size; /* a power of two */
+    struct links links; /* files with several names that were counted */
 };
-
-static size_t link_slot(const struct link *links, size_t size, dev_t dev, ino_t ino)
-{
-    size_t i = (size_t)((ino ^ (dev << 32)) * 0x9e3779b97f4a7c15ULL >> 20) & (size - 1);
-
-    while (links[i].ino && (links[i].ino != ino || links[i].dev != dev))
-        i = (i + 1) & (size - 1);
-    return i;
-}
-
-static int tally_grow_links(struct tally *tally)
-{
-    size_t size = tally->link_size ? tally->link_size * 2 : LINKS_MIN;
-    struct link *links = calloc(size, sizeof(*links));
-
-    if (!links)
-        return -ENOMEM;
-    for (size_t i = 0; i < tally->link_size; i++) {
-        const struct link *old = &tally->links[i];
-
-        if (old->ino)
-            links[link_slot(links, size, old->dev, old->ino)] = *old;
-    }
-    free(tally->links);
-    tally->links = links;
-    tally->link_size = size;
-    return 0;
-}
-
-/* 1 if seen the first time, 0 if not, negative errno. */
-static int tally_first_sight(struct tally *tally, const struct stat *st)
-{
-    struct link *link;
-    int r;
-
-    if (tally->link_count * 2 >= tally->link_size) {
-        r = tally_grow_links(tally);
-        if (r)
-            return r;
-    }
-    link = &tally->links[link_slot(tally->links, tally->link_size, st->st_dev, st->st_ino)];
-    if (link->ino)
-        return 0;
-    link->dev = st->st_dev;
-    link->ino = st->st_ino;
-    tally->link_count++;
-    return 1;
-}
 
 static int tally_add(struct tally *tally, const struct stat *st)
 {
@@ -130,7 +75,7 @@ static int tally_add(struct tally *tally, const struct stat *st)
     if (tally->budget && --tally->budget == 0)
         return -EAGAIN;
     if (!S_ISDIR(st->st_mode) && st->st_nlink > 1)
-        first = tally_first_sight(tally, st);
+        first = links_add(&tally->links, st->st_dev, st->st_ino);
     if (first <= 0)
         return first;
     tally->bytes += (uint64_t)st->st_blocks * 512;
@@ -138,8 +83,9 @@ static int tally_add(struct tally *tally, const struct stat *st)
     return 0;
 }
 
-static int tally_enter(void *context, int fd, const struct stat *st)
+static int tally_enter(void *context, const char *name, int fd, const struct stat *st)
 {
+    (void)name;
     (void)fd;
     return tally_add(context, st);
 }
@@ -153,11 +99,12 @@ static int tally_entry(void *context, int parent_fd, const char *name)
     return errno == ENOENT ? 0 : -errno;
 }
 
-static int tally_leave(void *context, int parent_fd, const char *name)
+static int tally_leave(void *context, int parent_fd, const char *name, int fd)
 {
     (void)context;
     (void)parent_fd;
     (void)name;
+    (void)fd;
     return 0;
 }
 
@@ -182,8 +129,7 @@ static int tally_walk(struct store *store, const char *id, struct tally *tally)
     _cleanup_(close_p) int fd = store_open_data(store, id);
     int r = fd < 0 ? fd : walk_tree(fd, ".", &tally_operations, tally);
 
-    free(tally->links);
-    tally->links = NULL;
+    links_deinit(&tally->links);
     return r;
 }
 

@@ -58,7 +58,8 @@ static struct volumes *volumes_new(const char *mountpoint)
     pthread_mutex_init(&volumes->problems_mutex, NULL);
     volumes->mountpoint = strdup(mountpoint);
     volumes->table = volume_table_new();
-    if (volumes->mountpoint && volumes->table)
+    volumes->copies = copies_new();
+    if (volumes->mountpoint && volumes->table && volumes->copies)
         return volumes;
     return volumes_free(volumes);
 }
@@ -67,7 +68,9 @@ struct volumes *volumes_free(struct volumes *volumes)
 {
     if (!volumes)
         return NULL;
+    volumes_stop_watch(volumes);
     volumes_stop_trash(volumes);
+    copies_free(volumes->copies);
     usage_free(volumes->usage);
     catalog_free(volumes->catalog);
     store_free(volumes->store);
@@ -101,6 +104,13 @@ int volumes_open(struct volumes **out, const char *store_path, const char *mount
     else
         *out = volumes;
     return r;
+}
+
+int volumes_start_background(struct volumes *volumes, struct error *e)
+{
+    int r = volumes_start_trash(volumes, e);
+
+    return r ? r : volumes_start_watch(volumes, e);
 }
 
 void volumes_set_events(struct volumes *volumes, const struct volumes_events *events)
@@ -154,6 +164,12 @@ void volumes_tell_rules(struct volumes *volumes, const char *name, struct volume
 {
     if (volumes->events.rules_changed)
         volumes->events.rules_changed(volumes->events.context, name, ref);
+}
+
+void volumes_tell_filled(struct volumes *volumes, struct volume_ref ref)
+{
+    if (volumes->events.filled)
+        volumes->events.filled(volumes->events.context, ref);
 }
 
 int volume_not_found(const char *name, struct error *e)

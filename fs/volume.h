@@ -30,6 +30,8 @@ struct volumes_events {
     void (*removed)(void *context, const char *name, struct volume_ref ref);
     void (*renamed)(void *context, const char *from, const char *to, struct volume_ref ref);
     void (*rules_changed)(void *context, const char *name, struct volume_ref ref);
+    /* It was empty and has got files by another way than the tree. */
+    void (*filled)(void *context, struct volume_ref ref);
     void *context;
 };
 
@@ -50,8 +52,9 @@ struct volumes *volumes_free(struct volumes *volumes);
 void volumes_set_events(struct volumes *volumes, const struct volumes_events *events);
 /* Live mounts of the tree are searched for by its device, known once it is mounted. */
 void volumes_set_tree_device(struct volumes *volumes, dev_t device);
-/* Starts the thread that empties the trash. */
-int volumes_start_background(struct volumes *volumes);
+/* Looks which containers that ran still do, and starts the threads that empty the trash and that
+ * wait for containers to end. */
+int volumes_start_background(struct volumes *volumes, struct error *e);
 
 struct volume_table *volumes_table(struct volumes *volumes); /* borrowed */
 struct store *volumes_store(struct volumes *volumes);        /* borrowed */
@@ -147,6 +150,12 @@ struct attach_request {
     const struct volumes_from *from; /* whose mounts are taken over; `specs` override them */
     size_t from_count;
     bool create; /* the container is to be new: ERROR_EXISTS; and may have no mounts */
+    /* of a new one: */
+    const char *id;      /* NULL: one is made */
+    const char *runtime; /* NULL: RUNTIME_VOLCTL */
+    bool running;
+    const struct run *run; /* how it is run, NULL: not at all; empty volumes get what its rootfs has
+                              at their destinations (copy-up), before this returns */
 };
 int volumes_attach(struct volumes *volumes, const char *key, const struct attach_request *request,
                    struct container *out, struct error *e);
@@ -161,7 +170,7 @@ int volumes_detach(struct volumes *volumes, const char *key, const char *destina
 enum container_remove_flag {
     CONTAINER_REMOVE_VOLUMES =
         1 << 0,                      /* those attached without a name that nobody else refers to */
-    CONTAINER_REMOVE_FORCE = 1 << 1, /* also one that is known as running */
+    CONTAINER_REMOVE_FORCE = 1 << 1, /* also one that runs: that is killed, if it is volctl's */
 };
 /*
  * Forgets a container. ERROR_IN_USE: it runs. `removed` (may be NULL) is told each volume that went
@@ -170,6 +179,53 @@ enum container_remove_flag {
 int volumes_container_remove(struct volumes *volumes, const char *key, unsigned flags,
                              void (*removed)(void *context, const char *volume), void *context,
                              struct error *e);
+
+/* ---- containers that are run: volume_run.c ------------------------------------ */
+
+/* What whoever runs a container tells when it starts. */
+struct start_request {
+    pid_t pid;             /* its first process, which must be there */
+    const char *runtime;   /* NULL: it must be known */
+    const char *name;      /* of one that is not known; NULL: none */
+    const char *state_dir; /* the runtime's, see struct run; NULL: not known */
+    const struct mount_spec *specs;
+    size_t count;
+};
+/*
+ * Says that the container `key` (an id or a whole name) runs now, and records what it has mounted.
+ * One made here (RUNTIME_VOLCTL, RUNTIME_ATTACH) keeps what it has beside; one of another runtime
+ * is recorded anew each time. Told twice of one process it is no error. ERROR_EXISTS: another
+ * process of it runs; ERROR_NOT_FOUND: it is not known, and no runtime given;
+ * ERROR_REQUEST_INVALID: there is no such process.
+ */
+int volumes_container_start(struct volumes *volumes, const char *key,
+                            const struct start_request *request, struct container *out,
+                            struct error *e);
+/*
+ * Says that it has ended (exit_code −1: not known). One that is removed at its end goes, with its
+ * unnamed volumes that nobody else refers to; one of another runtime goes too, as that has
+ * deleted it; the others stay.
+ */
+int volumes_container_end(struct volumes *volumes, const char *key, int exit_code, struct error *e);
+/*
+ * Forgets containers that have ended; with `all` those too that never ran and were made on purpose.
+ * `visit` is told each, before its removal if `dry_run`. One that was started meanwhile stays.
+ */
+int volumes_container_prune(struct volumes *volumes, bool all, bool dry_run,
+                            void (*visit)(void *context, const struct container *container),
+                            void *context, struct error *e);
+
+/* What is being copied for a container. */
+struct copy_status {
+    char volume[NAME_MAX_LENGTH + 1];
+    char *destination; /* owned */
+    uint64_t bytes, total_bytes, entries;
+};
+/* ERROR_NOT_FOUND: nothing is. */
+int volumes_copy_status(struct volumes *volumes, const char *key, struct copy_status *out,
+                        struct error *e);
+/* Ends what is being copied, with an error for those that wait for it, now and from now on. */
+void volumes_cancel_copies(struct volumes *volumes);
 
 /* Who refers to the volume: recorded, uses, live, merged by container. */
 int volumes_references(struct volumes *volumes, const char *name, struct references *out,

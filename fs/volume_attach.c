@@ -20,6 +20,7 @@ struct attaching {
     struct container container;
     struct mount_item *items;
     size_t count;
+    struct run run; /* of the request: strings are borrowed */
     bool recorded;
 };
 
@@ -174,10 +175,26 @@ static int attaching_record(struct attaching *attaching, struct error *e)
         return -ENOMEM;
     for (size_t i = 0; i < attaching->count; i++)
         attachment_describe(&attaching->items[i], &attachments[i]);
-    r = catalog_attach(attaching->volumes->catalog, &attaching->container, NULL, attachments,
+    r = catalog_attach(attaching->volumes->catalog, &attaching->container,
+                       attaching->request->run ? &attaching->run : NULL, attachments,
                        attaching->count, e);
     attaching->recorded = r == 0;
     return r;
+}
+
+/* Whether a volume gets files from the rootfs when all is recorded: what was taken from others, and
+ * part of a volume, never does. */
+static void attaching_note_copies(struct attaching *attaching)
+{
+    attaching->run.copy_due = false;
+    for (size_t i = 0; attaching->run.rootfs && i < attaching->count; i++) {
+        const struct mount_item *item = &attaching->items[i];
+
+        if (item->name[0] && !item->from[0] && !item->subpath && !item->spec->nocopy &&
+            volume_copy_is_due(attaching->volumes, item->volume.id, attaching->run.rootfs,
+                               item->spec->destination))
+            attaching->run.copy_due = true;
+    }
 }
 
 static int attaching_run(struct attaching *attaching, struct error *e)
@@ -196,6 +213,7 @@ static int attaching_run(struct attaching *attaching, struct error *e)
             r = volume_label_check_owner(attaching->volumes, &item->volume, attaching->container.id,
                                          e);
     }
+    attaching_note_copies(attaching);
     if (r == 0)
         r = attaching_record(attaching, e);
     for (size_t i = 0; r == 0 && i < attaching->count; i++) {
@@ -278,6 +296,68 @@ static void attaching_tell(const struct attaching *attaching)
     }
 }
 
+/* What the request says of a new container beside its key; with the stripe of its id held too. */
+static int attaching_identify(struct attaching *attaching, const char *key, struct error *e)
+{
+    const struct attach_request *request = attaching->request;
+    struct container *container = &attaching->container, taken;
+
+    if (!request->create)
+        return 0;
+    if (request->runtime)
+        snprintf(container->runtime, sizeof(container->runtime), "%s", request->runtime);
+    if (request->running)
+        container->state = CONTAINER_RUNNING;
+    if (!request->id)
+        return 0;
+    if (volume_container_find_exact(attaching->volumes, request->id, &taken, NULL) == 0)
+        return error_set(e, ERROR_EXISTS, "Conflict. There is a container %s already", request->id);
+    snprintf(container->id, sizeof(container->id), "%s", request->id);
+    if (strcmp(key, request->id) == 0)
+        container->name[0] = 0;
+    return 0;
+}
+
+/* With the container's stripe held, and those of the volumes. */
+static int attaching_commit(struct attaching *attaching, const char *key, struct error *e)
+{
+    int r = attaching_identify(attaching, key, e);
+
+    if (r)
+        return r;
+    r = attaching_run(attaching, e);
+    if (r)
+        attaching_undo(attaching);
+    return r;
+}
+
+/* Gives up a container whose volumes could not be filled, and the volumes that were made for it. */
+static void attaching_abandon(struct attaching *attaching)
+{
+    (void)!volumes_container_remove(attaching->volumes, attaching->container.id,
+                                    CONTAINER_REMOVE_VOLUMES | CONTAINER_REMOVE_FORCE, NULL, NULL,
+                                    NULL);
+    for (size_t i = 0; i < attaching->count; i++)
+        if (attaching->items[i].created)
+            (void)!volumes_remove(attaching->volumes, attaching->items[i].name, 0, ORIGIN_API,
+                                  NULL);
+}
+
+/* Takes the stripes, and whatever the key means. */
+static int attaching_lock(struct attaching *attaching, const char *key, uint64_t *mask,
+                          struct error *e)
+{
+    const struct attach_request *request = attaching->request;
+
+    *mask = attaching_stripes(attaching);
+    if (request->id)
+        *mask |= stripe_of(request->id);
+    return volume_container_lock(attaching->volumes, key,
+                                 request->create ? volume_container_describe_new
+                                                 : volume_container_resolve,
+                                 mask, &attaching->container, e);
+}
+
 int volumes_attach(struct volumes *volumes, const char *key, const struct attach_request *request,
                    struct container *out, struct error *e)
 {
@@ -287,26 +367,29 @@ int volumes_attach(struct volumes *volumes, const char *key, const struct attach
     uint64_t mask;
     int r;
 
-    r = attaching_prepare(&attaching, e);
-    if (r == 0 && !key)
-        r = name_make_random(id, CONTAINER_ID_MAX);
+    if (request->run)
+        attaching.run = *request->run;
+    r = request->id ? name_check_container(request->id, e) : name_make_random(id, CONTAINER_ID_MAX);
+    if (r == 0)
+        r = attaching_prepare(&attaching, e);
     if (r)
         return r;
-    key = key ? key : id;
-    mask = attaching_stripes(&attaching);
-    r = volume_container_lock(
-        volumes, key, request->create ? volume_container_describe_new : volume_container_resolve,
-        &mask, &attaching.container, e);
+    if (!key || !*key)
+        key = request->id ? request->id : id;
+    r = attaching_lock(&attaching, key, &mask, e);
     if (r)
         return r;
-    r = attaching_run(&attaching, e);
-    if (r)
-        attaching_undo(&attaching);
+    r = attaching_commit(&attaching, key, e);
     stripes_unlock(volumes, mask);
     if (r)
         attaching_tell_undone(&attaching);
     else
         attaching_tell(&attaching);
+    if (r == 0 && attaching.run.copy_due) {
+        r = volume_container_copy_if_due(volumes, attaching.container.id, e);
+        if (r)
+            attaching_abandon(&attaching);
+    }
     *out = attaching.container;
     return r;
 }

@@ -30,6 +30,16 @@ int volume_container_find(struct volumes *volumes, const char *key, struct conta
     return r == ERROR_NOT_FOUND ? error_set(e, r, "No such container: %s", key) : r;
 }
 
+int volume_container_find_exact(struct volumes *volumes, const char *key, struct container *out,
+                                struct error *e)
+{
+    int r = catalog_container_get(volumes->catalog, key, out, e);
+
+    if (r == ERROR_LIMIT || (r == 0 && strcmp(out->id, key) != 0 && strcmp(out->name, key) != 0))
+        r = ERROR_NOT_FOUND;
+    return r == ERROR_NOT_FOUND ? error_set(e, r, "No such container: %s", key) : r;
+}
+
 static int container_describe(const char *key, const char *runtime, struct container *out)
 {
     *out = (struct container){.state = CONTAINER_CREATED, .created_at = time_now()};
@@ -131,9 +141,24 @@ static int container_forget(struct volumes *volumes, const struct container *con
                          "You cannot remove a running container %s. Stop the container before "
                          "attempting removal or force remove",
                          container->id);
+    volumes_cancel_copy(volumes, container->id);
     r = catalog_attachment_each_of_container(volumes->catalog, container->id, unnamed_add, unnamed,
                                              e);
     return r ? r : catalog_container_delete(volumes->catalog, container->id, e);
+}
+
+/* One of volctl is ended before it is forgotten; another runtime's is that one's to end. */
+static int container_stop(struct volumes *volumes, const char *key, unsigned flags, struct error *e)
+{
+    struct container container;
+    int r;
+
+    if (!(flags & CONTAINER_REMOVE_FORCE))
+        return 0;
+    r = volume_container_find(volumes, key, &container, e);
+    if (r || volume_container_is_foreign(&container))
+        return r;
+    return volume_container_kill(volumes, &container, e);
 }
 
 int volumes_container_remove(struct volumes *volumes, const char *key, unsigned flags,
@@ -143,9 +168,10 @@ int volumes_container_remove(struct volumes *volumes, const char *key, unsigned 
     _cleanup_(unnamed_deinit) struct unnamed unnamed = {0};
     struct container container;
     uint64_t mask = 0;
-    int r;
+    int r = container_stop(volumes, key, flags, e);
 
-    r = volume_container_lock(volumes, key, volume_container_find, &mask, &container, e);
+    if (r == 0)
+        r = volume_container_lock(volumes, key, volume_container_find, &mask, &container, e);
     if (r)
         return r;
     r = container_forget(volumes, &container, flags, &unnamed, e);

@@ -32,6 +32,9 @@ struct volumes {
     bool trash_started;
     pthread_t trash_thread;
 
+    struct watch *watch;   /* volume_watch.c */
+    struct copies *copies; /* volume_copy.c */
+
     pthread_mutex_t problems_mutex; /* guards the list; the last lock taken anywhere */
     struct problem *problems;
     size_t problem_count;
@@ -50,12 +53,14 @@ int volumes_scan_live(struct volumes *volumes, struct live_mounts *out, struct e
 void volumes_tell_created(struct volumes *volumes, const char *name);
 void volumes_tell_removed(struct volumes *volumes, const char *name, struct volume_ref ref);
 void volumes_tell_rules(struct volumes *volumes, const char *name, struct volume_ref ref);
+void volumes_tell_filled(struct volumes *volumes, struct volume_ref ref);
 
 /* ERROR_NOT_FOUND with Docker's text. */
 int volume_not_found(const char *name, struct error *e);
 
 /* ---- volume_trash.c ------------------------------------------------------ */
 
+int volumes_start_trash(struct volumes *volumes, struct error *e);
 void volumes_wake_trash(struct volumes *volumes);
 void volumes_stop_trash(struct volumes *volumes);
 
@@ -117,6 +122,52 @@ typedef int (*container_resolver)(struct volumes *volumes, const char *key, stru
  */
 int volume_container_lock(struct volumes *volumes, const char *key, container_resolver resolve,
                           uint64_t *mask, struct container *out, struct error *e);
+
+/* The one whose id or whole name `key` is. ERROR_NOT_FOUND. */
+int volume_container_find_exact(struct volumes *volumes, const char *key, struct container *out,
+                                struct error *e);
+
+/* ---- volume_run.c, with no stripe held ------------------------------------------ */
+
+/* Whether a runtime of its own has it, which forgets it without us. */
+bool volume_container_is_foreign(const struct container *container);
+/* Copy-up, if that has not been done since it was made. */
+int volume_container_copy_if_due(struct volumes *volumes, const char *id, struct error *e);
+/* Kills its process and waits for the end. ERROR_IN_USE: it does not end. */
+int volume_container_kill(struct volumes *volumes, const struct container *container,
+                          struct error *e);
+/*
+ * Looks at a container that was thought to run, or to be there still: marks it as ended, drops it,
+ * or watches it if it does run. *keep: to be looked at again; `since`, kept by the caller, is when
+ * it was first found to be gone, 0 not yet.
+ */
+int volume_container_review(struct volumes *volumes, const char *id, int64_t *since, bool *keep,
+                            struct error *e);
+
+/* ---- volume_watch.c ------------------------------------------------------------- */
+
+/* Finds out when the process ends: takes `pidfd` over. What cannot be watched is reviewed later. */
+void volumes_watch(struct volumes *volumes, const char *container_id, int pidfd);
+/* Reviews the container soon, and until it need not be any more. */
+void volumes_review(struct volumes *volumes, const char *container_id);
+int volumes_start_watch(struct volumes *volumes, struct error *e);
+void volumes_stop_watch(struct volumes *volumes);
+
+/* ---- volume_copy.c, with no stripe held ------------------------------------------ */
+
+/*
+ * Copy-up: volumes of the container that are empty get what `rootfs` has at their destinations;
+ * not those attached with nocopy, by --volumes-from or in part. One copies, the others wait.
+ */
+int volume_copy_up(struct volumes *volumes, const char *container_id, const char *rootfs,
+                   struct error *e);
+/* Whether volume_copy_up would have anything to do, for one attachment that is being made. */
+bool volume_copy_is_due(struct volumes *volumes, const char *volume_id, const char *rootfs,
+                        const char *destination);
+/* Ends the copying that is going on for the container. */
+void volumes_cancel_copy(struct volumes *volumes, const char *container_id);
+struct copies *copies_new(void); /* NULL: no memory */
+struct copies *copies_free(struct copies *copies);
 
 /* ---- volume_label.c, with the name's stripe held ---------------------------- */
 

@@ -8,6 +8,7 @@
  *                           catalog older than the store; its data stays
  *   tombstone, directory    removal goes on
  *   tombstone, none         forgotten
+ *   filled/, directory      its files are moved on into the volume
  *   no catalog, directories the catalog is rebuilt from their records
  *
  * The cost is one pass of the catalog and one readdir, nothing for each volume.
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #define RECOVER_SUBJECT "the catalog" /* no volume has such a name */
+#define FILLED_SUBJECT  "a new volume's files"
 
 /* ---- the catalog ---------------------------------------------------------- */
 
@@ -61,6 +63,18 @@ static int recover_catalog(struct volumes *volumes, struct error *e)
                          false, e);
 
     return r == ERROR_NOT_FOUND ? catalog_recreate(volumes, e) : r;
+}
+
+/* ---- volumes that were being filled -------------------------------------------- */
+
+/* What a full disk stops must not keep all the others from being served. */
+static void recover_fills(struct volumes *volumes)
+{
+    struct error e = {0};
+
+    if (store_fill_recover(volumes->store, &e) != 0)
+        volumes_problem_set(volumes, FILLED_SUBJECT, e.text,
+                            "free some space and start volumefs again: it goes on by itself");
 }
 
 /* ---- tombstones ------------------------------------------------------------ */
@@ -189,6 +203,7 @@ int volumes_recover(struct volumes *volumes, struct error *e)
 {
     int r;
 
+    recover_fills(volumes);
     r = recover_catalog(volumes, e);
     if (r == 0)
         r = recover_tombstones(volumes, e);

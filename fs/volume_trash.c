@@ -52,14 +52,14 @@ static void *trash_run(void *argument)
     return NULL;
 }
 
-int volumes_start_background(struct volumes *volumes)
+int volumes_start_trash(struct volumes *volumes, struct error *e)
 {
     int r;
 
     volumes->trash_due = true; /* what an earlier daemon left */
     r = pthread_create(&volumes->trash_thread, NULL, trash_run, volumes);
     volumes->trash_started = r == 0;
-    return -r;
+    return r ? error_set_errno(e, -r, "cannot start the thread that empties the trash") : 0;
 }
 
 void volumes_wake_trash(struct volumes *volumes)

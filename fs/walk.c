@@ -19,7 +19,11 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-enum { WALK_OPEN_MAX = 32, WALK_LEVELS_MIN = 64 };
+enum {
+    WALK_OPEN_MAX = 32,
+    WALK_LEVELS_MIN = 64,
+    DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_NONBLOCK,
+};
 
 struct level {
     DIR *dir; /* NULL: closed for now */
@@ -39,15 +43,28 @@ struct walk {
     void *context;
 };
 
-int walk_open_directory(int parent_fd, const char *name)
+int walk_open(int parent_fd, const char *name, int flags)
 {
     struct open_how how = {
-        .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
+        .flags = (unsigned)flags | O_NOFOLLOW | O_CLOEXEC,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
     };
     long fd = syscall(SYS_openat2, parent_fd, name, &how, sizeof(how));
 
     return fd < 0 ? -errno : (int)fd;
+}
+
+int walk_open_directory(int parent_fd, const char *name)
+{
+    return walk_open(parent_fd, name, DIRECTORY_FLAGS);
+}
+
+/* O_NOATIME is for those who may change times of the directory. */
+static int open_silently(int parent_fd, const char *name)
+{
+    int fd = walk_open(parent_fd, name, DIRECTORY_FLAGS | O_NOATIME);
+
+    return fd == -EPERM ? walk_open(parent_fd, name, DIRECTORY_FLAGS) : fd;
 }
 
 static void walk_deinit(struct walk *walk)
@@ -94,9 +111,9 @@ static int walk_push(struct walk *walk, int fd, const char *name)
 
     if (fstat(held, &st) < 0)
         return -errno;
-    r = walk->operations->enter(walk->context, held, &st);
+    r = walk->operations->enter(walk->context, name, held, &st);
     if (r)
-        return r;
+        return r == WALK_SKIP ? 0 : r;
     r = walk_reserve(walk);
     if (r)
         return r;
@@ -117,7 +134,7 @@ static int walk_push(struct walk *walk, int fd, const char *name)
 
 static int walk_descend(struct walk *walk, int parent_fd, const char *name)
 {
-    int fd = walk_open_directory(parent_fd, name);
+    int fd = open_silently(parent_fd, name);
     int r;
 
     if (fd >= 0)
@@ -125,8 +142,16 @@ static int walk_descend(struct walk *walk, int parent_fd, const char *name)
     r = walk->operations->refused(walk->context, parent_fd, name, fd);
     if (r != WALK_RETRY)
         return r;
-    fd = walk_open_directory(parent_fd, name);
+    fd = open_silently(parent_fd, name);
     return fd < 0 ? fd : walk_push(walk, fd, name);
+}
+
+static int open_parent_silently(int dir_fd)
+{
+    const int flags = DIRECTORY_FLAGS | O_NOFOLLOW | O_CLOEXEC;
+    int fd = openat(dir_fd, "..", flags | O_NOATIME);
+
+    return fd < 0 && errno == EPERM ? openat(dir_fd, "..", flags) : fd;
 }
 
 /* Opens the level below the top of the stack again, from the top's "..". */
@@ -137,7 +162,7 @@ static int walk_reopen_parent(struct walk *walk)
     _cleanup_(close_p) int fd = -1;
     struct stat st;
 
-    fd = openat(dirfd(child->dir), "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd = open_parent_silently(dirfd(child->dir));
     if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
     if (st.st_dev != parent->dev || st.st_ino != parent->ino)
@@ -154,7 +179,6 @@ static int walk_reopen_parent(struct walk *walk)
 static int walk_pop(struct walk *walk)
 {
     struct level *level = &walk->levels[walk->count - 1];
-    _cleanup_(free_p) char *name = NULL;
     int parent_fd = walk->top_fd;
     int r;
 
@@ -166,10 +190,11 @@ static int walk_pop(struct walk *walk)
         }
         parent_fd = dirfd(level[-1].dir);
     }
+    r = walk->operations->leave(walk->context, parent_fd, level->name, dirfd(level->dir));
     closedir(level->dir);
-    name = level->name;
+    free(level->name);
     walk->count--;
-    return walk->operations->leave(walk->context, parent_fd, name);
+    return r;
 }
 
 static bool entry_is_dots(const char *name)
@@ -207,10 +232,10 @@ static int walk_step(struct walk *walk)
     r = entry_is_directory(dirfd(dir), entry, &directory);
     if (r == -ENOENT)
         return 0;
-    if (r)
-        return r;
-    return directory ? walk_descend(walk, dirfd(dir), entry->d_name)
-                     : walk->operations->entry(walk->context, dirfd(dir), entry->d_name);
+    if (r == 0)
+        r = directory ? WALK_DESCEND
+                      : walk->operations->entry(walk->context, dirfd(dir), entry->d_name);
+    return r == WALK_DESCEND ? walk_descend(walk, dirfd(dir), entry->d_name) : r;
 }
 
 int walk_tree(int parent_fd, const char *name, const struct walk_operations *operations,

@@ -7,27 +7,34 @@
 
 #include <sys/stat.h>
 
-/* A call that returns non-zero ends the walk with that value. */
+/* A call that returns non-zero, other than what is allowed it here, ends the walk with that value.
+ */
 struct walk_operations {
-    /* A directory was opened; `fd` and `st` are its own. */
-    int (*enter)(void *context, int fd, const struct stat *st);
-    /* Anything but a directory, in `parent_fd`. */
+    /* A directory was opened; `fd` and `st` are its own. WALK_SKIP: it is not visited, nor left. */
+    int (*enter)(void *context, const char *name, int fd, const struct stat *st);
+    /* Anything but a directory, in `parent_fd`. WALK_DESCEND: it has become one. */
     int (*entry)(void *context, int parent_fd, const char *name);
-    /* All of a directory was visited. */
-    int (*leave)(void *context, int parent_fd, const char *name);
+    /* All of a directory was visited; `fd` is its own still. */
+    int (*leave)(void *context, int parent_fd, const char *name, int fd);
     /* A directory cannot be opened: `r` (-EXDEV: another mount). WALK_RETRY tries once more. */
     int (*refused)(void *context, int parent_fd, const char *name, int r);
 };
 
-enum { WALK_RETRY = 1 };
+enum { WALK_RETRY = 1, WALK_SKIP, WALK_DESCEND };
 
 /*
  * Walks `name` (one component or ".") in `parent_fd`. 0, what a call returned, or
- * negative errno; -ESTALE if a directory was moved away while in it.
+ * negative errno; -ESTALE if a directory was moved away while in it. The times of
+ * access of what is read stay as they are, where that is allowed.
  */
 int walk_tree(int parent_fd, const char *name, const struct walk_operations *operations,
               void *context);
 
-/* Opens a directory below `parent_fd` for reading, crossing neither link nor mount. fd or -errno.
+/*
+ * Opens `name` below `parent_fd`, crossing neither link nor mount (-EXDEV). `flags` as of open(2).
+ * fd or -errno.
  */
+int walk_open(int parent_fd, const char *name, int flags);
+
+/* The same for a directory, for reading. */
 int walk_open_directory(int parent_fd, const char *name);

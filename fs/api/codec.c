@@ -276,12 +276,39 @@ struct json_t *codec_mount(const struct attachment *attachment, const struct vol
                      !attachment->readonly, "Propagation", attachment->propagation);
 }
 
-struct json_t *codec_container(const struct container *container, struct json_t *mounts)
+/* As it was given, checked then. */
+static json_t *process_value(const char *text)
 {
+    json_t *value = text ? json_loads(text, 0, NULL) : NULL;
+
+    return value ? value : json_null();
+}
+
+struct json_t *codec_container(const struct container *container, const struct run *run,
+                               struct json_t *mounts)
+{
+    bool running = container->state == CONTAINER_RUNNING;
     char created[TIME_TEXT_SIZE];
 
     time_format(container->created_at, created);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "Id", container->id, "Name", container->name,
-                     "Runtime", container->runtime, "State", container_state_name(container->state),
-                     "CreatedAt", created, "Mounts", mounts);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:I, s:o, s:o}", "Id", container->id, "Name",
+        container->name, "Runtime", container->runtime, "State",
+        container_state_name(container->state), "CreatedAt", created, "AutoRemove",
+        run->auto_remove, "Rootfs", text_value(run->rootfs ? run->rootfs : ""), "Process",
+        process_value(run->process), "Pid", (json_int_t)(running ? run->pid : 0), "ExitCode",
+        run->has_exit_code ? json_integer(run->exit_code) : json_null(), "Mounts", mounts);
+}
+
+struct json_t *codec_container_name(const struct container *container)
+{
+    return json_pack("{s:s, s:s}", "Id", container->id, "Name", container->name);
+}
+
+struct json_t *codec_copy(const char *volume, const char *destination, uint64_t bytes,
+                          uint64_t total_bytes, uint64_t entries)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "Volume", volume, "Destination",
+                     text_value(destination), "Bytes", codec_number(bytes), "TotalBytes",
+                     codec_number(total_bytes), "Entries", codec_number(entries));
 }

@@ -55,6 +55,8 @@ void prune_body_deinit(struct prune_body *body);
 /* Specs parsed and checked for duplicate destinations (also ERROR_SPEC_INVALID, _NAME_INVALID). */
 struct attach_body {
     char name[NAME_MAX_LENGTH + 1]; /* of a container to be made; "" for none */
+    char id[CONTAINER_ID_MAX + 1];  /* it is to have; "" for none */
+    struct run run;                 /* rootfs, process and auto_remove of it */
     struct mount_spec *specs;
     size_t count;
     struct volumes_from *from;
@@ -62,9 +64,24 @@ struct attach_body {
 };
 /* At least one of Volumes, Mounts and VolumesFrom. */
 int codec_read_attach(const char *text, size_t length, struct attach_body *out, struct error *e);
-/* The same with a Name, and all may be absent. */
+/* The same with what a container is made with, and all may be absent. */
 int codec_read_container(const char *text, size_t length, struct attach_body *out, struct error *e);
 void attach_body_deinit(struct attach_body *body);
+
+/* What a container's start tells, mounts included. */
+struct start_body {
+    struct attach_body mounts; /* its name; specs */
+    pid_t pid;
+    char runtime[DRIVER_NAME_MAX + 1]; /* "" not given */
+    char *state_dir;                   /* NULL: not given */
+};
+int codec_read_start(const char *text, size_t length, struct start_body *out, struct error *e);
+void start_body_deinit(struct start_body *body);
+
+/* −1: not given. */
+int codec_read_end(const char *text, size_t length, int *exit_code, struct error *e);
+int codec_read_container_prune(const char *text, size_t length, bool *all, bool *dry_run,
+                               struct error *e);
 
 /* The `filters` parameter: {"k":["v"]} or {"k":{"v":true}}. To be freed by filter_free. */
 int codec_read_filters(const char *text, struct filter **out, struct error *e);
@@ -115,4 +132,8 @@ struct json_t *codec_problem(const char *subject, const char *text, const char *
  */
 struct json_t *codec_mount(const struct attachment *attachment, const struct volume *volume,
                            const char *source, const char *mode);
-struct json_t *codec_container(const struct container *container, struct json_t *mounts);
+struct json_t *codec_container(const struct container *container, const struct run *run,
+                               struct json_t *mounts);
+struct json_t *codec_container_name(const struct container *container);
+struct json_t *codec_copy(const char *volume, const char *destination, uint64_t bytes,
+                          uint64_t total_bytes, uint64_t entries);

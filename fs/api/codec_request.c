@@ -3,7 +3,7 @@
  * type only. A key that is null counts as absent, as engines' clients write
  * that for what is not given.
  */
-#include "fs/api/codec.h"
+#include "fs/api/codec_private.h"
 
 #include "catalog/cleanup.h"
 
@@ -12,14 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum field_type { FIELD_STRING, FIELD_BOOLEAN, FIELD_OBJECT, FIELD_STRINGS };
-
-struct field {
-    const char *key;
-    enum field_type type;
-};
-
-static void json_decref_p(json_t **value)
+void json_decref_p(json_t **value)
 {
     json_decref(*value);
 }
@@ -80,11 +73,14 @@ static int field_check(const struct field *field, const json_t *value, struct er
     case FIELD_STRINGS:
         wanted = is_strings(value) ? NULL : "an array of strings";
         break;
+    case FIELD_INTEGER:
+        wanted = json_is_integer(value) ? NULL : "a whole number";
+        break;
     }
     return wanted ? error_set(e, ERROR_REQUEST_INVALID, "'%s' must be %s", field->key, wanted) : 0;
 }
 
-static int object_check(json_t *object, const struct field *fields, size_t count, struct error *e)
+int object_check(json_t *object, const struct field *fields, size_t count, struct error *e)
 {
     const char *key;
     json_t *value;
@@ -105,8 +101,8 @@ static int object_check(json_t *object, const struct field *fields, size_t count
     return 0;
 }
 
-static int object_read(const char *text, size_t length, const struct field *fields, size_t count,
-                       json_t **out, struct error *e)
+int object_read(const char *text, size_t length, const struct field *fields, size_t count,
+                json_t **out, struct error *e)
 {
     _cleanup_(json_decref_p) json_t *object = NULL;
     int r = object_load(text, length, &object, e);
@@ -120,7 +116,7 @@ static int object_read(const char *text, size_t length, const struct field *fiel
 
 /* ---- values --------------------------------------------------------------- */
 
-static int take_string(const json_t *object, const char *key, char **out)
+int take_string(const json_t *object, const char *key, char **out)
 {
     const char *text = json_string_value(json_object_get(object, key));
 
@@ -130,7 +126,7 @@ static int take_string(const json_t *object, const char *key, char **out)
     return *out ? 0 : -ENOMEM;
 }
 
-static bool take_boolean(const json_t *object, const char *key)
+bool take_boolean(const json_t *object, const char *key)
 {
     return json_is_true(json_object_get(object, key));
 }
@@ -315,126 +311,4 @@ int codec_read_prune(const char *text, size_t length, struct prune_body *out, st
 void prune_body_deinit(struct prune_body *body)
 {
     body->filter = filter_free(body->filter);
-}
-
-/* ---- attach --------------------------------------------------------------- */
-
-static int specs_add(struct attach_body *out, const json_t *texts,
-                     int (*parse)(const char *text, struct mount_spec *spec, struct error *e),
-                     struct error *e)
-{
-    const json_t *text;
-    size_t i;
-
-    json_array_foreach(texts, i, text)
-    {
-        int r;
-
-        if (json_string_length(text) > SPEC_TEXT_MAX)
-            return error_set(e, ERROR_SPEC_INVALID, "mount '%.100s...' is longer than %d bytes",
-                             json_string_value(text), SPEC_TEXT_MAX);
-        r = parse(json_string_value(text), &out->specs[out->count], e);
-        if (r != 0)
-            return r;
-        out->count++;
-    }
-    return 0;
-}
-
-static int from_add(struct attach_body *out, const json_t *texts, struct error *e)
-{
-    size_t count = json_array_size(texts);
-    int r = 0;
-
-    if (count > SPEC_MOUNTS_MAX)
-        return error_set(e, ERROR_REQUEST_INVALID, "more than %d containers to take volumes from",
-                         SPEC_MOUNTS_MAX);
-    out->from = calloc(count + 1, sizeof(*out->from));
-    if (!out->from)
-        return -ENOMEM;
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        r = spec_parse_volumes_from(json_string_value(json_array_get(texts, i)),
-                                    &out->from[out->from_count], e);
-        out->from_count += r == 0;
-    }
-    return r;
-}
-
-static int attach_parse(struct attach_body *out, const json_t *object, struct error *e)
-{
-    const json_t *volumes = json_object_get(object, "Volumes");
-    const json_t *mounts = json_object_get(object, "Mounts");
-    size_t wanted = json_array_size(volumes) + json_array_size(mounts);
-    int r;
-
-    if (wanted > SPEC_MOUNTS_MAX)
-        return error_set(e, ERROR_REQUEST_INVALID, "more than %d mounts", SPEC_MOUNTS_MAX);
-    out->specs = calloc(wanted + 1, sizeof(*out->specs));
-    if (!out->specs)
-        return -ENOMEM;
-    r = specs_add(out, volumes, spec_parse_volume, e);
-    if (r == 0)
-        r = specs_add(out, mounts, spec_parse_mount, e);
-    if (r == 0)
-        r = spec_check_duplicates(out->specs, out->count, e);
-    return r ? r : from_add(out, json_object_get(object, "VolumesFrom"), e);
-}
-
-static int container_parse(struct attach_body *out, const json_t *object, struct error *e)
-{
-    const char *name = json_string_value(json_object_get(object, "Name"));
-
-    if (name && *name) {
-        int r = name_check_container(name, e);
-
-        if (r)
-            return r;
-        snprintf(out->name, sizeof(out->name), "%s", name);
-    }
-    return attach_parse(out, object, e);
-}
-
-/* The fields of both bodies; Name, the last, is of one that makes a container. */
-static const struct field attach_fields[] = {{"Volumes", FIELD_STRINGS},
-                                             {"Mounts", FIELD_STRINGS},
-                                             {"VolumesFrom", FIELD_STRINGS},
-                                             {"Name", FIELD_STRING}};
-enum { ATTACH_FIELDS = 3, CONTAINER_FIELDS = 4 };
-
-int codec_read_attach(const char *text, size_t length, struct attach_body *out, struct error *e)
-{
-    _cleanup_(json_decref_p) json_t *object = NULL;
-    int r = object_read(text, length, attach_fields, ATTACH_FIELDS, &object, e);
-
-    *out = (struct attach_body){0};
-    if (r == 0)
-        r = attach_parse(out, object, e);
-    if (r == 0 && out->count == 0 && out->from_count == 0)
-        r = error_set(e, ERROR_REQUEST_INVALID,
-                      "nothing to attach: give 'Volumes', 'Mounts' or 'VolumesFrom'");
-    if (r != 0)
-        attach_body_deinit(out);
-    return r;
-}
-
-int codec_read_container(const char *text, size_t length, struct attach_body *out, struct error *e)
-{
-    _cleanup_(json_decref_p) json_t *object = NULL;
-    int r = object_read(text, length, attach_fields, CONTAINER_FIELDS, &object, e);
-
-    *out = (struct attach_body){0};
-    if (r == 0)
-        r = container_parse(out, object, e);
-    if (r != 0)
-        attach_body_deinit(out);
-    return r;
-}
-
-void attach_body_deinit(struct attach_body *body)
-{
-    for (size_t i = 0; i < body->count; i++)
-        mount_spec_deinit(&body->specs[i]);
-    free(body->specs);
-    free(body->from);
-    *body = (struct attach_body){0};
 }

@@ -63,14 +63,17 @@ static int describe(struct volumes *volumes, const struct container *container,
 {
     struct mounts mounts = {
         .mountpoint = volumes_mountpoint(volumes), .array = codec_array(), .body = body};
+    _cleanup_(run_deinit) struct run run = {0};
     int r = catalog_attachment_each_of_container(volumes_catalog(volumes), container->id,
                                                  visit_mount, &mounts, e);
 
+    if (r == 0)
+        r = catalog_run_get(volumes_catalog(volumes), container->id, &run, e);
     if (r != 0) {
         codec_drop(mounts.array);
-        return error_set(e, r, "the mounts of container %s cannot be read", container->name);
+        return error_set(e, r, "container %s cannot be read", container->name);
     }
-    *out = codec_container(container, mounts.array);
+    *out = codec_container(container, &run, mounts.array);
     return *out ? 0 : -ENOMEM;
 }
 
@@ -97,7 +100,9 @@ static int attach(const struct request *request, const char *key, bool create,
                                     .count = body->count,
                                     .from = body->from,
                                     .from_count = body->from_count,
-                                    .create = create};
+                                    .create = create,
+                                    .id = create && body->id[0] ? body->id : NULL,
+                                    .run = create ? &body->run : NULL};
     struct volumes *volumes = volumes_of(request);
     struct container container;
     int r = volumes_attach(volumes, key, &wanted, &container, e);
@@ -124,6 +129,52 @@ int handle_container_create(const struct request *request, struct response *resp
     int r = codec_read_container(request->body, request->body_length, &body, e);
 
     return r ? r : attach(request, body.name[0] ? body.name : NULL, true, &body, response, e);
+}
+
+/* ---- start, end ------------------------------------------------------------- */
+
+int handle_container_start(const struct request *request, struct response *response,
+                           struct error *e)
+{
+    _cleanup_(start_body_deinit) struct start_body body = {0};
+    struct container container;
+    int r = codec_read_start(request->body, request->body_length, &body, e);
+    struct start_request start = {.pid = body.pid,
+                                  .runtime = body.runtime[0] ? body.runtime : NULL,
+                                  .name = body.mounts.name[0] ? body.mounts.name : NULL,
+                                  .state_dir = body.state_dir,
+                                  .specs = body.mounts.specs,
+                                  .count = body.mounts.count};
+
+    if (r == 0)
+        r = volumes_container_start(volumes_of(request), request->arguments[0], &start, &container,
+                                    e);
+    return r ? r
+             : respond_container(volumes_of(request), &container, &body.mounts, 201, response, e);
+}
+
+int handle_container_end(const struct request *request, struct response *response, struct error *e)
+{
+    int exit_code;
+    int r = codec_read_end(request->body, request->body_length, &exit_code, e);
+
+    if (r == 0)
+        r = volumes_container_end(volumes_of(request), request->arguments[0], exit_code, e);
+    response->status = 204;
+    return r;
+}
+
+int handle_container_copy(const struct request *request, struct response *response, struct error *e)
+{
+    struct copy_status status;
+    int r = volumes_copy_status(volumes_of(request), request->arguments[0], &status, e);
+
+    if (r == 0)
+        response->body =
+            codec_text(codec_copy(status.volume, status.destination ? status.destination : "",
+                                  status.bytes, status.total_bytes, status.entries));
+    free(status.destination);
+    return r || response->body ? r : -ENOMEM;
 }
 
 /* ---- list, inspect, remove -------------------------------------------------- */
@@ -210,6 +261,30 @@ int handle_container_remove(const struct request *request, struct response *resp
         return r;
     }
     response->body = codec_text(codec_object("VolumesDeleted", removed, NULL, NULL));
+    return response->body ? 0 : -ENOMEM;
+}
+
+static void note_pruned(void *context, const struct container *container)
+{
+    codec_array_add(context, codec_container_name(container));
+}
+
+int handle_container_prune(const struct request *request, struct response *response,
+                           struct error *e)
+{
+    struct json_t *removed = NULL;
+    bool all, dry_run;
+    int r = codec_read_container_prune(request->body, request->body_length, &all, &dry_run, e);
+
+    if (r != 0)
+        return r;
+    removed = codec_array();
+    r = volumes_container_prune(volumes_of(request), all, dry_run, note_pruned, removed, e);
+    if (r != 0) {
+        codec_drop(removed);
+        return r;
+    }
+    response->body = codec_text(codec_object("ContainersDeleted", removed, NULL, NULL));
     return response->body ? 0 : -ENOMEM;
 }
 

@@ -36,6 +36,13 @@ int handle_container_list(const struct request *request, struct response *respon
 int handle_container_get(const struct request *request, struct response *response, struct error *e);
 int handle_container_remove(const struct request *request, struct response *response,
                             struct error *e);
+int handle_container_start(const struct request *request, struct response *response,
+                           struct error *e);
+int handle_container_end(const struct request *request, struct response *response, struct error *e);
+int handle_container_copy(const struct request *request, struct response *response,
+                          struct error *e);
+int handle_container_prune(const struct request *request, struct response *response,
+                           struct error *e);
 int handle_container_detach(const struct request *request, struct response *response,
                             struct error *e);
 

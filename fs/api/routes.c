@@ -22,8 +22,12 @@ static const struct route routes[] = {
     {HTTP_GET, "/volumefs/volumes/:/refs", handle_volume_references, {NULL}},
     {HTTP_GET, "/volumefs/containers", handle_container_list, {NULL}},
     {HTTP_POST, "/volumefs/containers", handle_container_create, {NULL}},
+    {HTTP_POST, "/volumefs/containers/prune", handle_container_prune, {NULL}},
     {HTTP_GET, "/volumefs/containers/:", handle_container_get, {NULL}},
     {HTTP_DELETE, "/volumefs/containers/:", handle_container_remove, {"force", "volumes"}},
+    {HTTP_GET, "/volumefs/containers/:/copy", handle_container_copy, {NULL}},
+    {HTTP_POST, "/volumefs/containers/:/start", handle_container_start, {NULL}},
+    {HTTP_POST, "/volumefs/containers/:/end", handle_container_end, {NULL}},
     {HTTP_POST, "/volumefs/containers/:/attachments", handle_container_attach, {NULL}},
     {HTTP_DELETE, "/volumefs/containers/:/attachments", handle_container_detach, {"destination"}},
 };

@@ -24,6 +24,7 @@ struct fake_catalog {
         int64_t last_used_at;
     } volumes[FAKE_ROWS];
     struct container containers[FAKE_ROWS];
+    struct run run; /* of every container; its strings are the test's */
     struct fake_attachment attachments[FAKE_ROWS];
     struct use uses[FAKE_ROWS];
     int check;  /* what catalog_check answers */

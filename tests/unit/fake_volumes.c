@@ -126,10 +126,14 @@ int volumes_attach(struct volumes *volumes, const char *key, const struct attach
                    struct container *out, struct error *e)
 {
     const struct mount_spec *first = request->count ? &request->specs[0] : NULL;
-    int r = begin(e, "%s %s %zu %s:%s%s%s", request->create ? "create" : "attach", key ? key : "-",
-                  request->count, first && first->source ? first->source : "",
+    const struct run none = {0}, *run = request->run ? request->run : &none;
+    int r = begin(e, "%s %s %zu %s:%s%s%s%s%s%s%s%s%s%s", request->create ? "create" : "attach",
+                  key ? key : "-", request->count, first && first->source ? first->source : "",
                   first ? first->destination : "", request->from_count ? " from " : "",
-                  request->from_count ? request->from[0].container : "");
+                  request->from_count ? request->from[0].container : "", request->id ? " id " : "",
+                  request->id ? request->id : "", run->rootfs ? " rootfs " : "",
+                  run->rootfs ? run->rootfs : "", run->auto_remove ? " rm" : "",
+                  run->process ? " " : "", run->process ? run->process : "");
 
     (void)volumes;
     return r ? r : catalog_container_get(NULL, key ? key : "app", out, e);
@@ -146,6 +150,46 @@ int volumes_container_remove(struct volumes *volumes, const char *key, unsigned 
     if (r == 0 && (flags & CONTAINER_REMOVE_VOLUMES))
         removed(context, "gone");
     return r;
+}
+
+int volumes_container_start(struct volumes *volumes, const char *key,
+                            const struct start_request *request, struct container *out,
+                            struct error *e)
+{
+    int r = begin(e, "start %s %d %s %s %s %zu", key, (int)request->pid,
+                  request->runtime ? request->runtime : "-", request->name ? request->name : "-",
+                  request->state_dir ? request->state_dir : "-", request->count);
+
+    (void)volumes;
+    return r ? r : catalog_container_get(NULL, key, out, e);
+}
+
+int volumes_container_end(struct volumes *volumes, const char *key, int exit_code, struct error *e)
+{
+    (void)volumes;
+    return begin(e, "end %s %d", key, exit_code);
+}
+
+int volumes_container_prune(struct volumes *volumes, bool all, bool dry_run,
+                            void (*visit)(void *context, const struct container *container),
+                            void *context, struct error *e)
+{
+    const struct container gone = {.id = "c9", .name = "gone"};
+    int r = begin(e, "prune containers%s%s", all ? " all" : "", dry_run ? " dry" : "");
+
+    (void)volumes;
+    if (r == 0)
+        visit(context, &gone);
+    return r;
+}
+
+int volumes_copy_status(struct volumes *volumes, const char *key, struct copy_status *out,
+                        struct error *e)
+{
+    (void)volumes;
+    *out = (struct copy_status){.volume = "web", .bytes = 1, .total_bytes = 3, .entries = 2};
+    out->destination = strdup("/data");
+    return begin(e, "copy of %s", key);
 }
 
 int volumes_detach(struct volumes *volumes, const char *key, const char *destination,

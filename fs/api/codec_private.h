@@ -1,0 +1,26 @@
+/*
+ * How requests are read, for the codec*.c that do: one object of known keys. Nobody else includes
+ * this.
+ */
+#pragma once
+
+#include "fs/api/codec.h"
+
+enum field_type { FIELD_STRING, FIELD_BOOLEAN, FIELD_OBJECT, FIELD_STRINGS, FIELD_INTEGER };
+
+struct field {
+    const char *key;
+    enum field_type type;
+};
+
+/* 0 with *out owned by the caller, -ENOMEM, or ERROR_REQUEST_INVALID: see codec.h. */
+int object_read(const char *text, size_t length, const struct field *fields, size_t count,
+                struct json_t **out, struct error *e);
+/* The same of an object in an object. */
+int object_check(struct json_t *object, const struct field *fields, size_t count, struct error *e);
+
+/* A copy, if the key is there. 0 or -ENOMEM. */
+int take_string(const struct json_t *object, const char *key, char **out);
+bool take_boolean(const struct json_t *object, const char *key);
+
+void json_decref_p(struct json_t **value);

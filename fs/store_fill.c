@@ -1,0 +1,189 @@
+/*
+ * Filling an empty volume with files that were copied elsewhere, whole or not at all.
+ *
+ *   staging/fill-ID   is being copied; a crash throws it away
+ *   filled/fill-ID    is complete and on disk: from here on the volume has it, and what a crash
+ *                     leaves there is moved on at the next start
+ *     …/files         to volumes/ID/data, entry by entry, by rename
+ *     …/like          an empty directory with the attributes that data is to have in the end
+ *
+ * The volume's root stays the directory that it was, because whoever has it open or mounted keeps
+ * it. A name that somebody else makes in the moment between is his; the copy of it is thrown away.
+ */
+#include "catalog/cleanup.h"
+#include "fs/copy.h"
+#include "fs/store_private.h"
+#include "fs/walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FILL_PREFIX "fill-"
+#define FILES_NAME  "files"
+#define LIKE_NAME   "like"
+enum { FILL_NAME_SIZE = sizeof(FILL_PREFIX) + VOLUME_ID_LENGTH };
+
+static void fill_name(const char *id, char out[FILL_NAME_SIZE])
+{
+    snprintf(out, FILL_NAME_SIZE, FILL_PREFIX "%.*s", VOLUME_ID_LENGTH, id);
+}
+
+static int fill_fail(const struct store *store, int r, const char *id, struct error *e)
+{
+    return store_fail(store, r, "cannot fill volume", id, e);
+}
+
+static int make_directory(int dir_fd, const char *name)
+{
+    if (mkdirat(dir_fd, name, 0700) < 0)
+        return -errno;
+    return walk_open_directory(dir_fd, name);
+}
+
+int store_fill_begin(struct store *store, const char *id, int *files, int *like, struct error *e)
+{
+    _cleanup_(close_p) int fd = -1;
+    char name[FILL_NAME_SIZE];
+
+    *files = *like = -1;
+    if (!name_is_volume_id(id))
+        return -EINVAL;
+    fill_name(id, name);
+    fd = make_directory(store->staging_fd, name);
+    if (fd >= 0)
+        *files = make_directory(fd, FILES_NAME);
+    if (*files >= 0)
+        *like = make_directory(fd, LIKE_NAME);
+    if (*like >= 0)
+        return 0;
+    close_p(files);
+    return fill_fail(store, fd < 0 ? fd : *files < 0 ? *files : *like, id, e);
+}
+
+void store_fill_abort(struct store *store, const char *id)
+{
+    char name[FILL_NAME_SIZE];
+
+    fill_name(id, name);
+    (void)!store_move_to_trash(store, store->staging_fd, name); /* else the next start does */
+}
+
+/* Moves all that is in `from_fd`, but for what `to_fd` has by the same name. */
+static int move_entries(int from_fd, int to_fd)
+{
+    _cleanup_(closedir_p) DIR *dir = NULL;
+    const struct dirent *entry;
+    int fd = walk_open_directory(from_fd, ".");
+
+    if (fd < 0)
+        return fd;
+    dir = fdopendir(fd);
+    if (!dir) {
+        close(fd);
+        return -ENOMEM;
+    }
+    for (errno = 0; (entry = readdir(dir)); errno = 0) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (renameat2(from_fd, entry->d_name, to_fd, entry->d_name, RENAME_NOREPLACE) < 0 &&
+            errno != EEXIST)
+            return -errno;
+    }
+    return -errno;
+}
+
+static int data_open(const struct store *store, const char *id)
+{
+    _cleanup_(close_p) int volume_fd = walk_open_directory(store->volumes_fd, id);
+
+    return volume_fd < 0 ? volume_fd : walk_open_directory(volume_fd, "data");
+}
+
+/* What is left when all was moved on; files that met another of their name go. */
+static int fill_finish(struct store *store, int fill_fd, const char *name)
+{
+    if ((unlinkat(fill_fd, FILES_NAME, AT_REMOVEDIR) == 0 || errno == ENOENT) &&
+        (unlinkat(fill_fd, LIKE_NAME, AT_REMOVEDIR) == 0 || errno == ENOENT) &&
+        unlinkat(store->filled_fd, name, AT_REMOVEDIR) == 0)
+        return 0;
+    return store_move_to_trash(store, store->filled_fd, name);
+}
+
+/* The files, and then the attributes, as those of time are changed by the moves. */
+static int fill_move(int fill_fd, int data_fd, struct error *e)
+{
+    _cleanup_(close_p) int files_fd = walk_open_directory(fill_fd, FILES_NAME);
+    _cleanup_(close_p) int like_fd = walk_open_directory(fill_fd, LIKE_NAME);
+    int r;
+
+    if (files_fd == -ENOENT || like_fd == -ENOENT)
+        return 0; /* all was done but for the end */
+    if (files_fd < 0 || like_fd < 0)
+        return files_fd < 0 ? files_fd : like_fd;
+    r = move_entries(files_fd, data_fd);
+    if (r == 0)
+        r = copy_directory_attributes(like_fd, data_fd, e);
+    return r || (fsync(data_fd) == 0 && fsync(files_fd) == 0) ? r : -errno;
+}
+
+/* From filled/ into the volume; may be done again after a crash anywhere in it. */
+static int fill_deliver(struct store *store, const char *id, struct error *e)
+{
+    _cleanup_(close_p) int data_fd = data_open(store, id);
+    _cleanup_(close_p) int fill_fd = -1;
+    char name[FILL_NAME_SIZE];
+    int r;
+
+    fill_name(id, name);
+    if (data_fd == -ENOENT) /* removed meanwhile */
+        return store_move_to_trash(store, store->filled_fd, name);
+    fill_fd = walk_open_directory(store->filled_fd, name);
+    if (data_fd < 0 || fill_fd < 0)
+        return fill_fail(store, data_fd < 0 ? data_fd : fill_fd, id, e);
+    r = fill_move(fill_fd, data_fd, e);
+    if (r == 0)
+        r = fill_finish(store, fill_fd, name);
+    return r < 0 ? fill_fail(store, r, id, e) : r;
+}
+
+int store_fill_commit(struct store *store, const char *id, struct error *e)
+{
+    char name[FILL_NAME_SIZE];
+    int empty = store_data_is_empty(store, id);
+
+    if (empty <= 0) {
+        store_fill_abort(store, id);
+        return empty == 0 ? ERROR_NOT_EMPTY : fill_fail(store, empty, id, e);
+    }
+    fill_name(id, name);
+    if (renameat(store->staging_fd, name, store->filled_fd, name) < 0 ||
+        fsync(store->filled_fd) < 0)
+        return fill_fail(store, -errno, id, e);
+    return fill_deliver(store, id, e);
+}
+
+int store_fill_recover(struct store *store, struct error *e)
+{
+    _cleanup_(closedir_p) DIR *dir = NULL;
+    const struct dirent *entry;
+    int fd = walk_open_directory(store->filled_fd, ".");
+    int r = 0;
+
+    if (fd < 0)
+        return error_set_errno(e, fd, "%s/filled", store->path);
+    dir = fdopendir(fd);
+    if (!dir) {
+        close(fd);
+        return -ENOMEM;
+    }
+    while (r == 0 && (entry = readdir(dir))) {
+        const char *id = entry->d_name + strlen(FILL_PREFIX);
+
+        if (strncmp(entry->d_name, FILL_PREFIX, strlen(FILL_PREFIX)) == 0 && name_is_volume_id(id))
+            r = fill_deliver(store, id, e);
+    }
+    return r;
+}
