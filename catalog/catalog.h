@@ -147,6 +147,10 @@ int catalog_attachment_each(struct catalog *catalog,
                                          const struct container *container),
                             void *context, struct error *e);
 
+/* Of one volume: distinct containers that are attached to it, and uses that are held. */
+int catalog_reference_count(struct catalog *catalog, const char *volume_id, uint32_t *containers,
+                            uint32_t *uses, struct error *e);
+
 /* ---- uses ------------------------------------------------------------- */
 
 /* Adds `delta` (±) to the count of (volume, mount id); at 0 the row goes. A negative result is

@@ -201,6 +201,27 @@ int catalog_attachment_each(struct catalog *catalog,
     return attachment_rows_each(query, visit, context, e);
 }
 
+int catalog_reference_count(struct catalog *catalog, const char *volume_id, uint32_t *containers,
+                            uint32_t *uses, struct error *e)
+{
+    _locked_ struct catalog *locked = catalog_lock(catalog);
+    _query_ struct query *query = db_query(
+        catalog->db,
+        "SELECT (SELECT count(DISTINCT container_id) FROM attachments WHERE volume_id = ?1),"
+        " (SELECT count(*) FROM uses WHERE volume_id = ?1)");
+    bool row;
+    int r;
+
+    *containers = *uses = 0;
+    query_bind_text(query, 1, volume_id);
+    r = query_step(query, &row, e);
+    if (r || !row)
+        return r;
+    *containers = (uint32_t)query_column_int(query, 0);
+    *uses = (uint32_t)query_column_int(query, 1);
+    return 0;
+}
+
 /* Of all, to host paths too, that each can be read. */
 int attachment_rows_check(struct db *db, struct error *e)
 {

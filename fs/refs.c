@@ -377,6 +377,22 @@ int references_collect(struct catalog *catalog, const struct volume *volume,
     return r;
 }
 
+int references_count_one(struct catalog *catalog, const struct volume *volume,
+                         const struct live_mounts *live, uint32_t *out, struct error *e)
+{
+    _cleanup_(references_deinit) struct references references = {0};
+    size_t live_count;
+    uint32_t uses;
+    int r = catalog_reference_count(catalog, volume->id, out, &uses, e);
+
+    live_find(live, volume->name, &live_count);
+    if (r || (live_count == 0 && uses == 0))
+        return r;
+    r = references_collect(catalog, volume, live, &references, e);
+    *out = references.containers;
+    return r;
+}
+
 /* ---- all volumes ---------------------------------------------------------- */
 
 /* What is known of a volume, before it is merged. */

@@ -74,6 +74,10 @@ int live_mounts_scan(dev_t device, struct live_mounts *out);
 int references_collect(struct catalog *catalog, const struct volume *volume,
                        const struct live_mounts *live, struct references *out, struct error *e);
 
+/* The same count alone: without a list, where nothing is to be merged. */
+int references_count_one(struct catalog *catalog, const struct volume *volume,
+                         const struct live_mounts *live, uint32_t *out, struct error *e);
+
 /* Counts for all volumes at once: calls visit(volume id, distinct containers) for those > 0. */
 int references_count_all(struct catalog *catalog, const struct live_mounts *live,
                          void (*visit)(void *context, const char *volume_id, uint32_t containers),

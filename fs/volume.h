@@ -230,6 +230,9 @@ void volumes_cancel_copies(struct volumes *volumes);
 /* Who refers to the volume: recorded, uses, live, merged by container. */
 int volumes_references(struct volumes *volumes, const char *name, struct references *out,
                        struct error *e);
+/* How many containers do. */
+int volumes_count_references(struct volumes *volumes, const struct volume *volume, uint32_t *out,
+                             struct error *e);
 /*
  * Visits every volume that matches, by name, with its reference count: one scan of
  * live mounts, one pass of attachments, whatever the number of volumes. `filter` may be NULL.

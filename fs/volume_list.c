@@ -139,3 +139,12 @@ int volumes_references(struct volumes *volumes, const char *name, struct referen
         r = volumes_scan_live(volumes, &live, e);
     return r ? r : references_collect(volumes->catalog, &volume, &live, out, e);
 }
+
+int volumes_count_references(struct volumes *volumes, const struct volume *volume, uint32_t *out,
+                             struct error *e)
+{
+    _cleanup_(live_mounts_deinit) struct live_mounts live = {0};
+    int r = volumes_scan_live(volumes, &live, e);
+
+    return r ? r : references_count_one(volumes->catalog, volume, &live, out, e);
+}

@@ -101,14 +101,11 @@ static int tell_size(struct session *session, const struct volume *volume, struc
 static int tell_refcount(struct session *session, const struct volume *volume,
                          struct volume_ref ref, char **value)
 {
-    struct references references = {0};
-    int r = volumes_references(session->volumes, volume->name, &references, NULL);
+    uint32_t containers;
+    int r = volumes_count_references(session->volumes, volume, &containers, NULL);
 
     (void)ref;
-    if (r == 0)
-        r = tell_number(references.containers, value);
-    references_deinit(&references);
-    return r;
+    return r ? r : tell_number(containers, value);
 }
 
 static int tell_refs(struct session *session, const struct volume *volume, struct volume_ref ref,

@@ -166,6 +166,31 @@ int catalog_attachment_each_of_container(struct catalog *catalog, const char *co
     return fake_catalog.broken;
 }
 
+static bool is_first_of_container(int row)
+{
+    const struct fake_attachment *rows = fake_catalog.attachments;
+
+    for (int i = 0; i < row; i++)
+        if (strcmp(rows[i].container, rows[row].container) == 0 &&
+            strcmp(rows[i].volume, rows[row].volume) == 0)
+            return false;
+    return true;
+}
+
+int catalog_reference_count(struct catalog *catalog, const char *volume_id, uint32_t *containers,
+                            uint32_t *uses, struct error *e)
+{
+    (void)catalog;
+    (void)e;
+    *containers = *uses = 0;
+    for (int i = 0; i < FAKE_ROWS && fake_catalog.attachments[i].container; i++)
+        *containers +=
+            strcmp(fake_catalog.attachments[i].volume, volume_id) == 0 && is_first_of_container(i);
+    for (int i = 0; i < FAKE_ROWS && fake_catalog.uses[i].count; i++)
+        *uses += strcmp(fake_catalog.uses[i].volume_id, volume_id) == 0;
+    return fake_catalog.broken;
+}
+
 int catalog_use_each(struct catalog *catalog, const char *volume_id,
                      int (*visit)(void *context, const struct use *use), void *context,
                      struct error *e)

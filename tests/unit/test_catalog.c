@@ -513,6 +513,29 @@ static void test_container_takes_its_attachments_along(void **state)
     assert_int_equal(catalog_volume_tombstone(f->catalog, one.id, NULL), 0);
 }
 
+static void test_references_are_counted(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(volume_deinit) struct volume one = fixture_volume(1), two = fixture_volume(2);
+    uint32_t containers = 99, uses = 99;
+
+    fixture_insert(f, 1);
+    fixture_insert(f, 2);
+    assert_int_equal(catalog_reference_count(f->catalog, one.id, &containers, &uses, NULL), 0);
+    assert_int_equal(containers + uses, 0);
+    fixture_attach(f, 1, 1, "/a");
+    fixture_attach(f, 1, 1, "/b");
+    fixture_attach(f, 2, 1, "/a");
+    fixture_attach(f, 3, 2, "/a");
+    catalog_use_add(f->catalog, one.id, "m", 5, NULL, NULL);
+    assert_int_equal(catalog_reference_count(f->catalog, one.id, &containers, &uses, NULL), 0);
+    assert_int_equal(containers, 2);
+    assert_int_equal(uses, 1);
+    assert_int_equal(catalog_reference_count(f->catalog, two.id, &containers, &uses, NULL), 0);
+    assert_int_equal(containers, 1);
+    assert_int_equal(uses, 0);
+}
+
 /* ---- uses ------------------------------------------------------------- */
 
 static int see_use(void *context, const struct use *use)
@@ -698,6 +721,7 @@ int main(void)
         TEST(test_attach_is_all_or_nothing),
         TEST(test_detach),
         TEST(test_container_takes_its_attachments_along),
+        TEST(test_references_are_counted),
         TEST(test_uses_are_counted),
         TEST(test_two_threads),
         TEST(test_ten_thousand_volumes),

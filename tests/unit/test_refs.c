@@ -67,6 +67,7 @@ static void check(const struct live_mounts *live, uint32_t containers, const cha
 {
     struct references references;
     struct error e = {0};
+    uint32_t count = 99;
     char got[2048] = "";
 
     assert_int_equal(references_collect(NULL, &volume, live, &references, &e), 0);
@@ -81,6 +82,8 @@ static void check(const struct live_mounts *live, uint32_t containers, const cha
     }
     assert_string_equal(got, expected);
     assert_int_equal(references.containers, containers);
+    assert_int_equal(references_count_one(NULL, &volume, live, &count, NULL), 0);
+    assert_int_equal(count, containers);
     references_deinit(&references);
     assert_null(references.items);
 }
