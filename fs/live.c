@@ -17,8 +17,8 @@
 #include "fs/refs.h"
 
 #include "catalog/cleanup.h"
+#include "catalog/mountinfo.h"
 #include "fs/caller.h"
-#include "fs/mountinfo.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include "fs/mount.h"
 
 #include "catalog/cleanup.h"
-#include "fs/mountinfo.h"
+#include "catalog/mountinfo.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -46,7 +46,7 @@ static int mount_find(const char *mountpoint, enum covered *out)
         return -errno;
     while (getline(&line, &size, file) > 0)
         if (mountinfo_parse_line(line, &info) && strcmp(info.mount_point, mountpoint) == 0)
-            *out = strcmp(info.type, "fuse.volumefs") == 0 ? COVERED_BY_TREE : COVERED_BY_OTHER;
+            *out = strcmp(info.type, TREE_TYPE) == 0 ? COVERED_BY_TREE : COVERED_BY_OTHER;
     return ferror(file) ? -EIO : 0;
 }
 

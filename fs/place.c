@@ -5,7 +5,7 @@
 #include "fs/place.h"
 
 #include "catalog/cleanup.h"
-#include "fs/mountinfo.h"
+#include "catalog/mountinfo.h"
 
 #include <errno.h>
 #include <stdio.h>

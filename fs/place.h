@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define TREE_TYPE "fuse.volumefs"
-
 struct place {
     char path[PATH_MAX];  /* canonical, in our mount namespace */
     char inner[PATH_MAX]; /* from the root of its file system */

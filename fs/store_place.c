@@ -14,6 +14,7 @@
 #include "fs/store_place.h"
 
 #include "catalog/cleanup.h"
+#include "catalog/mountinfo.h"
 #include "fs/place.h"
 
 #include <errno.h>

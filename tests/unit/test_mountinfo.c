@@ -1,5 +1,5 @@
 /* Lines of /proc/PID/mountinfo. */
-#include "fs/mountinfo.h"
+#include "catalog/mountinfo.h"
 #include "tests/unit/cmocka_all.h"
 
 #include <stdio.h>

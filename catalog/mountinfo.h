@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define TREE_TYPE "fuse.volumefs" /* a tree of volumes, and what is bound from one */
+
 enum { MOUNTINFO_LINE_MAX = 64 << 10 };
 
 /* One mount. The texts lie in the line that was parsed. */

@@ -6,7 +6,7 @@
  * Pure, in place, no allocation. Hides the kernel's escapes (\040 and the like)
  * and the variable number of optional fields.
  */
-#include "fs/mountinfo.h"
+#include "catalog/mountinfo.h"
 
 #include <stdlib.h>
 #include <string.h>
