@@ -123,3 +123,16 @@ int csv_record_parse(const char *text, struct csv_record *out, struct error *e)
         csv_record_deinit(out);
     return r;
 }
+
+/* White space at the end of the last field would be taken for the end of the whole. */
+void csv_field_write(FILE *stream, const char *field)
+{
+    if (!strpbrk(field, ",\" \t\n\v\f\r")) {
+        fputs(field, stream);
+        return;
+    }
+    fputc('"', stream);
+    for (; *field; field++)
+        fprintf(stream, "%s%c", *field == '"' ? "\"" : "", *field);
+    fputc('"', stream);
+}

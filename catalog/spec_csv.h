@@ -6,6 +6,7 @@
 #include "catalog/error.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* The fields of one CSV record, quoted as Go's encoding/csv reads them. */
 struct csv_record {
@@ -18,3 +19,6 @@ enum { CSV_FIELDS_MAX = 1024 };
 /* 0, -ENOMEM or ERROR_SPEC_INVALID with encoding/csv's text. On failure `out` is {0}. */
 int csv_record_parse(const char *text, struct csv_record *out, struct error *e);
 void csv_record_deinit(struct csv_record *record);
+
+/* Writes one field as the reader above takes it, quoted where it must be. */
+void csv_field_write(FILE *stream, const char *field);

@@ -557,6 +557,54 @@ static void test_sizes(void **state)
     }
 }
 
+/* Plain where it may be, and always read back as it was. */
+static void test_field_write(void **state)
+{
+    static const struct {
+        const char *field, *want;
+    } rows[] = {{"target=/d", "target=/d"},
+                {"", ""},
+                {"a,b", "\"a,b\""},
+                {"say \"x\"", "\"say \"\"x\"\"\""},
+                {"target=/d ", "\"target=/d \""},
+                {"a\nb", "\"a\nb\""},
+                {"\t", "\"\t\""}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        _cleanup_(csv_record_deinit) struct csv_record record = {0};
+        _cleanup_(free_p) char *text = NULL;
+        size_t size;
+        FILE *stream = open_memstream(&text, &size);
+
+        assert_non_null(stream);
+        csv_field_write(stream, rows[i].field);
+        fclose(stream);
+        assert_string_equal(text, rows[i].want);
+        assert_int_equal(csv_record_parse(text, &record, NULL), 0);
+        assert_int_equal(record.count, 1);
+        assert_string_equal(record.fields[0], rows[i].field);
+    }
+}
+
+/* A path that ends in a space is refused rather than recorded as another one. */
+static void test_mount_written(void **state)
+{
+    _cleanup_(free_p) char *text = NULL;
+    struct mount_spec spec;
+    struct error e = {0};
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(stream);
+    fputs("type=bind,source=/s,", stream);
+    csv_field_write(stream, "target=/d ");
+    fclose(stream);
+    assert_int_equal(spec_parse_mount(text, &spec, &e), ERROR_SPEC_INVALID);
+    assert_non_null(strstr(e.text, "value should not have whitespace"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -564,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_mount_valid),  cmocka_unit_test(test_mount_invalid),
         cmocka_unit_test(test_mount_pairs),  cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_volumes_from), cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_field_write),  cmocka_unit_test(test_mount_written),
         cmocka_unit_test(test_clean_path),   cmocka_unit_test(test_sizes),
     };
 

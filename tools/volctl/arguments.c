@@ -150,19 +150,6 @@ static bool record_is_bind(const struct csv_record *record)
     return bind;
 }
 
-/* Quoted only where it must be. */
-static void field_write(FILE *stream, const char *field)
-{
-    if (!strpbrk(field, ",\"\n")) {
-        fputs(field, stream);
-        return;
-    }
-    fputc('"', stream);
-    for (; *field; field++)
-        fprintf(stream, "%s%c", *field == '"' ? "\"" : "", *field);
-    fputc('"', stream);
-}
-
 static int field_write_absolute(FILE *stream, const char *field, const char *cwd)
 {
     const char *source = field_value(field, "source");
@@ -171,7 +158,7 @@ static int field_write_absolute(FILE *stream, const char *field, const char *cwd
     if (!source)
         source = field_value(field, "src");
     if (!source || !is_relative(source)) {
-        field_write(stream, field);
+        csv_field_write(stream, field);
         return 0;
     }
     absolute = path_absolute(source, cwd);
@@ -179,7 +166,7 @@ static int field_write_absolute(FILE *stream, const char *field, const char *cwd
         whole = NULL;
         return -ENOMEM;
     }
-    field_write(stream, whole);
+    csv_field_write(stream, whole);
     return 0;
 }
 
