@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 static char directory[] = "/tmp/volctl-XXXXXX";
@@ -173,6 +174,19 @@ static void busy_open(struct busy *busy)
     fail_msg("the queue does not fill");
 }
 
+/* Room in the queue, and nobody who looks at it. */
+static void silent_open(struct busy *busy)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
+    unlink(socket_path);
+    busy->count = 0;
+    busy->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(busy->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(busy->listener, 8), 0);
+}
+
 static void busy_close(struct busy *busy)
 {
     for (size_t i = 0; i < busy->count; i++)
@@ -236,6 +250,44 @@ static void test_full_queue_is_not_waited_for_for_ever(void **state)
     client_free(client);
 }
 
+/* A daemon that takes the request and says nothing. */
+static void test_silence_ends_at_the_limit(void **state)
+{
+    struct client *client = client_new(socket_path);
+    struct answer got = {0};
+    struct error e = {0};
+    struct busy busy;
+    struct timespec before, after;
+
+    (void)state;
+    silent_open(&busy);
+    client_set_limit(client, 1);
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    assert_int_equal(client_request(client, "GET", "/x", NULL, &got, &e), ERROR_UNAVAILABLE);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_non_null(strstr(e.text, "did not answer within 1 s; its log says more"));
+    assert_in_range(after.tv_sec - before.tv_sec, 1, 4);
+    busy_close(&busy);
+    client_free(client);
+}
+
+/* The wait for a place in the queue counts too. */
+static void test_full_queue_is_waited_for_up_to_the_limit(void **state)
+{
+    struct client *client = client_new(socket_path);
+    struct answer got = {0};
+    struct error e = {0};
+    struct busy busy;
+
+    (void)state;
+    busy_open(&busy);
+    client_set_limit(client, 1);
+    assert_int_equal(client_request(client, "GET", "/x", NULL, &got, &e), ERROR_UNAVAILABLE);
+    assert_non_null(strstr(e.text, "is busy: its queue has been full for 1 s; try again"));
+    busy_close(&busy);
+    client_free(client);
+}
+
 static void test_escape(void **state)
 {
     static const struct {
@@ -261,6 +313,8 @@ int main(void)
         cmocka_unit_test(test_socket_paths_that_cannot_be),
         cmocka_unit_test(test_full_queue_is_waited_for),
         cmocka_unit_test(test_full_queue_is_not_waited_for_for_ever),
+        cmocka_unit_test(test_full_queue_is_waited_for_up_to_the_limit),
+        cmocka_unit_test(test_silence_ends_at_the_limit),
         cmocka_unit_test(test_escape),
     };
 

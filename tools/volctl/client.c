@@ -13,6 +13,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -25,7 +26,25 @@ enum { CONNECT_TIMEOUT_S = 5, CONNECT_PAUSE_US = 10000, REQUEST_TIMEOUT_S = 600 
 struct client {
     CURL *curl;
     char *socket;
+    int limit_s;
+    int64_t deadline; /* of the request that is made */
 };
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What is left for the request; never 0, which would be no limit to whom it is given. */
+static long client_left_ms(const struct client *client)
+{
+    int64_t left = client->deadline - now_ms();
+
+    return left > 0 ? (long)left : 1;
+}
 
 struct client *client_new(const char *socket)
 {
@@ -35,6 +54,7 @@ struct client *client_new(const char *socket)
         return NULL;
     client->curl = curl_easy_init();
     client->socket = strdup(socket);
+    client->limit_s = REQUEST_TIMEOUT_S;
     if (!client->curl || !client->socket)
         return client_free(client);
     return client;
@@ -48,6 +68,11 @@ struct client *client_free(struct client *client)
         free(client);
     }
     return NULL;
+}
+
+void client_set_limit(struct client *client, int seconds)
+{
+    client->limit_s = seconds;
 }
 
 void answer_deinit(struct answer *answer)
@@ -93,6 +118,11 @@ static void curl_slist_free_p(struct curl_slist **list)
     curl_slist_free_all(*list);
 }
 
+static int client_connect_s(const struct client *client)
+{
+    return client->limit_s < CONNECT_TIMEOUT_S ? client->limit_s : CONNECT_TIMEOUT_S;
+}
+
 static int client_explain(const struct client *client, CURLcode code, int err,
                           const struct receiver *receiver, struct error *e)
 {
@@ -112,12 +142,16 @@ static int client_explain(const struct client *client, CURLcode code, int err,
     if (code == CURLE_COULDNT_CONNECT && err == EAGAIN)
         return error_set(e, ERROR_UNAVAILABLE,
                          "the daemon at %s is busy: its queue has been full for %d s; try again",
-                         client->socket, CONNECT_TIMEOUT_S);
+                         client->socket, client_connect_s(client));
     if (code == CURLE_COULDNT_CONNECT)
         return error_set(e, ERROR_UNAVAILABLE,
                          "cannot reach the daemon at %s%s%s; is the daemon running? start it with: "
                          "systemctl start volumefs, or volumefs /mnt/volumes",
                          client->socket, err ? ": " : "", err ? strerror(err) : "");
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return error_set(e, ERROR_UNAVAILABLE,
+                         "the daemon at %s did not answer within %d s; its log says more",
+                         client->socket, client->limit_s);
     return error_set(e, ERROR_UNAVAILABLE, "the daemon at %s did not answer: %s; its log says more",
                      client->socket, curl_easy_strerror(code));
 }
@@ -126,7 +160,7 @@ static int client_explain(const struct client *client, CURLcode code, int err,
 static int client_probe(const struct client *client)
 {
     _cleanup_(close_p) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval patience = {.tv_sec = CONNECT_TIMEOUT_S}; /* of a connect too */
+    struct timeval patience = {.tv_sec = client_connect_s(client)}; /* of a connect too */
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     memcpy(address.sun_path, client->socket, strlen(client->socket)); /* it fits: socket_check */
@@ -139,11 +173,12 @@ static int client_probe(const struct client *client)
 /* *err: why there is no connection. */
 static CURLcode client_perform(const struct client *client, int *err)
 {
-    time_t deadline = time(NULL) + CONNECT_TIMEOUT_S;
+    int64_t deadline = now_ms() + client_connect_s(client) * (int64_t)1000;
     CURLcode code;
 
     *err = 0;
     for (;;) {
+        curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, client_left_ms(client));
         code = curl_easy_perform(client->curl);
         if (code != CURLE_COULDNT_CONNECT)
             return code;
@@ -151,7 +186,7 @@ static CURLcode client_perform(const struct client *client, int *err)
         if (*err)
             return code;
         *err = EAGAIN; /* others were quicker */
-        if (time(NULL) > deadline)
+        if (now_ms() > deadline)
             return code;
         usleep(CONNECT_PAUSE_US);
     }
@@ -169,8 +204,7 @@ static void client_prepare(struct client *client, const char *method, const char
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)REQUEST_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)client_connect_s(client));
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receiver_append);
@@ -224,6 +258,7 @@ int client_request(struct client *client, const char *method, const char *path, 
     if (!headers || asprintf(&url, "http://volumefs%s", path) < 0)
         return -ENOMEM;
     client_prepare(client, method, url, body, headers, &receiver);
+    client->deadline = now_ms() + client->limit_s * (int64_t)1000;
     code = client_perform(client, &err);
     if (code == CURLE_OK)
         code = curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &out->status);

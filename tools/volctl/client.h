@@ -16,6 +16,9 @@ struct client; /* opaque: one connection, kept open between requests */
 struct client *client_new(const char *socket);
 struct client *client_free(struct client *client); /* returns NULL */
 
+/* How long a request may take in all, connecting and waiting included. 600 s unless set. */
+void client_set_limit(struct client *client, int seconds);
+
 /* {0} is empty and safe to release. */
 struct answer {
     long status; /* HTTP */
