@@ -151,6 +151,17 @@ int catalog_attachment_each(struct catalog *catalog,
 int catalog_reference_count(struct catalog *catalog, const char *volume_id, uint32_t *containers,
                             uint32_t *uses, struct error *e);
 
+/* ---- trees ------------------------------------------------------------ */
+
+enum { CATALOG_TREES_MAX = 64 }; /* the newest are kept */
+
+/* Notes that the tree is mounted as `device`, in this boot: a device number that is not given to
+ * another as long as anybody has that mount. Mounts of other boots are forgotten. */
+int catalog_tree_put(struct catalog *catalog, const char *boot_id, dev_t device, struct error *e);
+/* Calls `visit` for each in the boot. */
+int catalog_tree_each(struct catalog *catalog, const char *boot_id,
+                      int (*visit)(void *context, dev_t device), void *context, struct error *e);
+
 /* ---- uses ------------------------------------------------------------- */
 
 /* Adds `delta` (±) to the count of (volume, mount id); at 0 the row goes. A negative result is

@@ -102,6 +102,13 @@ static const char schema_runs[] =
     "  boot_id TEXT NOT NULL,"
     "  exit_code INTEGER CHECK (exit_code BETWEEN 0 AND 255)" /* NULL: not known */
     ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE trees (" /* mounts of the tree, newest last: those of daemons that died may live
+                            */
+    "  boot_id TEXT NOT NULL,"
+    "  device INTEGER NOT NULL,"
+    "  mounted_at INTEGER NOT NULL,"
+    "  PRIMARY KEY (boot_id, device)"
+    ") STRICT, WITHOUT ROWID;"
     "CREATE VIEW container_list AS SELECT iif(c.name = '', substr(c.id, 1, 12), c.name)"
     "        AS container, c.runtime, c.state,"
     "    iif(c.state = 'running', r.pid, NULL) AS pid, r.exit_code, r.auto_remove, r.rootfs,"
@@ -128,7 +135,7 @@ static int schema_probe(struct db *db, int64_t version, struct error *e)
                        &unused, e);
 
     if (r == 0 && version >= SCHEMA_VERSION_RUNS)
-        r = db_get_int(db, "SELECT 1 FROM runs LIMIT 0", &unused, e);
+        r = db_get_int(db, "SELECT 1 FROM runs, trees LIMIT 0", &unused, e);
 
     /* Only "no such table" is our finding; a full memory or a lock stays what it is. */
     return r == -EIO ? db_refuse(db, e, "a table is missing") : r;

@@ -12,6 +12,9 @@
  * invalidated entry looks the same, and a volume that is referred to is not
  * removed, so the name still means the same volume.
  *
+ * A daemon that was killed leaves its mount dead in the containers that have it: they refer to
+ * their volumes all the same, and get them back when they are started again.
+ *
  * No state, no locks.
  */
 #include "fs/refs.h"
@@ -175,7 +178,7 @@ void live_mounts_deinit(struct live_mounts *mounts)
 
 /* What a scan carries along. */
 struct scan {
-    dev_t device;
+    const struct live_trees *trees;
     struct live_mounts mounts;
     size_t capacity;
 };
@@ -184,6 +187,17 @@ struct scan {
 static bool root_is_volume(const char *root)
 {
     return root[0] == '/' && root[1] && root[1] != '/' && root[1] != '.';
+}
+
+/* A number of old may be another file system's by now, but not another tree's that anybody has. */
+static bool is_of_tree(const struct live_trees *trees, const struct mountinfo *info)
+{
+    if (info->device == trees->device)
+        return true;
+    for (size_t i = 0; i < trees->former_count; i++)
+        if (info->device == trees->former[i])
+            return strcmp(info->type, TREE_TYPE) == 0;
+    return false;
 }
 
 static int scan_add(struct scan *scan, const struct process *process, const struct mountinfo *info)
@@ -227,7 +241,7 @@ static int scan_process(struct scan *scan, const struct process *process)
         struct mountinfo info;
         int r;
 
-        if (!mountinfo_parse_line(line, &info) || info.device != scan->device ||
+        if (!mountinfo_parse_line(line, &info) || !is_of_tree(scan->trees, &info) ||
             !root_is_volume(info.root))
             continue;
         r = scan_add(scan, process, &info);
@@ -269,10 +283,10 @@ static int live_mount_compare(const void *left, const void *right)
     return r ? r : strcmp(a->destination, b->destination);
 }
 
-int live_mounts_scan(dev_t device, struct live_mounts *out)
+int live_mounts_scan(const struct live_trees *trees, struct live_mounts *out)
 {
     _cleanup_(processes_deinit) struct processes processes = {0};
-    struct scan scan = {.device = device};
+    struct scan scan = {.trees = trees};
     int r = processes_collect(&processes);
 
     *out = (struct live_mounts){0};

@@ -63,12 +63,20 @@ struct live_mounts {
 };
 void live_mounts_deinit(struct live_mounts *mounts);
 
+/* The file systems that are the tree: today's, and those of daemons that died, which containers may
+ * still have mounted. */
+struct live_trees {
+    dev_t device;
+    const dev_t *former;
+    size_t former_count;
+};
+
 /*
- * Finds every mount of the file system `device` whose root is below "/NAME",
- * in each mount namespace that belongs to a container (see caller.h). Each
- * namespace is read once, however many processes share it. 0 or negative errno.
+ * Finds every mount of the trees whose root is below "/NAME", in each mount
+ * namespace that belongs to a container (see caller.h). Each namespace is read
+ * once, however many processes share it. 0 or negative errno.
  */
-int live_mounts_scan(dev_t device, struct live_mounts *out);
+int live_mounts_scan(const struct live_trees *trees, struct live_mounts *out);
 
 /* Merges for one volume. `live` may be NULL. */
 int references_collect(struct catalog *catalog, const struct volume *volume,

@@ -17,10 +17,13 @@
 #include "fs/volume.h"
 
 #include "catalog/cleanup.h"
+#include "fs/process.h"
 #include "fs/volume_private.h"
 
 #include <errno.h>
 #include <string.h>
+
+#define TREES_SUBJECT "mounts of the tree" /* no volume has such a name */
 
 uint64_t stripe_of(const char *name)
 {
@@ -118,8 +121,32 @@ void volumes_set_events(struct volumes *volumes, const struct volumes_events *ev
     volumes->events = *events;
 }
 
+static int former_add(void *context, dev_t device)
+{
+    struct volumes *volumes = context;
+
+    if (volumes->former_count < CATALOG_TREES_MAX)
+        volumes->former_trees[volumes->former_count++] = device;
+    return 0;
+}
+
+/* What cannot be read or noted costs references of containers that outlive a daemon: told, and no
+ * reason to serve nobody. */
 void volumes_set_tree_device(struct volumes *volumes, dev_t device)
 {
+    char boot_id[BOOT_ID_LENGTH + 1];
+    struct error e = {0};
+    int r;
+
+    process_boot_id(boot_id);
+    r = catalog_tree_each(volumes->catalog, boot_id, former_add, volumes, &e);
+    if (r == 0)
+        r = catalog_tree_put(volumes->catalog, boot_id, device, &e);
+    if (r)
+        volumes_problem_set(
+            volumes, TREES_SUBJECT, e.text,
+            "check containers before you prune: those that keep a mount of a daemon "
+            "that died are not seen");
     atomic_store(&volumes->tree_device, device);
 }
 
@@ -179,13 +206,15 @@ int volume_not_found(const char *name, struct error *e)
 
 int volumes_scan_live(struct volumes *volumes, struct live_mounts *out, struct error *e)
 {
-    dev_t device = atomic_load(&volumes->tree_device);
+    struct live_trees trees = {.device = atomic_load(&volumes->tree_device),
+                               .former = volumes->former_trees,
+                               .former_count = volumes->former_count};
     int r;
 
     *out = (struct live_mounts){0};
-    if (!device)
+    if (!trees.device)
         return 0;
-    r = live_mounts_scan(device, out);
+    r = live_mounts_scan(&trees, out);
     return r ? error_set_errno(e, r, "cannot look for containers that have volumes mounted") : 0;
 }
 

@@ -22,6 +22,8 @@ struct volumes {
     char *mountpoint;
     struct volumes_events events;
     _Atomic dev_t tree_device; /* 0: not mounted yet */
+    dev_t former_trees[CATALOG_TREES_MAX];
+    size_t former_count; /* set before tree_device, and constant then */
     pthread_mutex_t stripes[STRIPES];
     atomic_bool pruning;
 

@@ -2,6 +2,7 @@
 # The life of containers as the daemon is told of it: start, end, what dies without a word.
 
 load lib
+load container
 
 setup() {
     require_mounts
@@ -192,6 +193,23 @@ refcount() {
     [ "$(volctl ls -q)" = a ]
     kill -KILL "$lives"
     eventually 10 has_state lives exited
+}
+
+@test "a container that keeps the mount of a daemon that was killed refers to its volume" {
+    mkdir "$TREE/data" "$TREE/other"
+    container_start data sleep 1000
+    [ "$(refcount data)" = 1 ]
+    daemon_kill
+    daemon_start
+    [ "$(refcount data)" = 1 ]
+    [ "$(refcount other)" = 0 ]
+    fails volctl rm data
+    [[ $output == *'is in use by'* ]]
+    daemon_kill
+    daemon_start
+    [ "$(refcount data)" = 1 ]
+    container_stop
+    eventually 10 volctl rm data
 }
 
 # What another boot is to a catalog.

@@ -536,6 +536,39 @@ static void test_references_are_counted(void **state)
     assert_int_equal(uses, 0);
 }
 
+/* ---- trees ------------------------------------------------------------ */
+
+struct devices {
+    dev_t first, last;
+    int count;
+};
+
+static int see_tree(void *context, dev_t device)
+{
+    struct devices *devices = context;
+
+    devices->first = devices->count++ ? devices->first : device;
+    devices->last = device;
+    return 0;
+}
+
+static void test_newest_trees_of_the_boot_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct devices devices = {0}, none = {0};
+
+    for (dev_t device = 1; device <= CATALOG_TREES_MAX + 2; device++)
+        assert_int_equal(catalog_tree_put(f->catalog, "boot", device, NULL), 0);
+    assert_int_equal(catalog_tree_put(f->catalog, "boot", 5, NULL), 0); /* the newest again */
+    assert_int_equal(catalog_tree_each(f->catalog, "boot", see_tree, &devices, NULL), 0);
+    assert_int_equal(devices.count, CATALOG_TREES_MAX);
+    assert_int_equal(devices.first, 3);
+    assert_int_equal(devices.last, 5);
+    assert_int_equal(catalog_tree_put(f->catalog, "next", 7, NULL), 0);
+    assert_int_equal(catalog_tree_each(f->catalog, "boot", see_tree, &none, NULL), 0);
+    assert_int_equal(none.count, 0);
+}
+
 /* ---- uses ------------------------------------------------------------- */
 
 static int see_use(void *context, const struct use *use)
@@ -722,6 +755,7 @@ int main(void)
         TEST(test_detach),
         TEST(test_container_takes_its_attachments_along),
         TEST(test_references_are_counted),
+        TEST(test_newest_trees_of_the_boot_are_kept),
         TEST(test_uses_are_counted),
         TEST(test_two_threads),
         TEST(test_ten_thousand_volumes),

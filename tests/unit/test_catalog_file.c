@@ -259,8 +259,9 @@ static void test_failed_migration_changes_nothing(void **state)
     struct fixture *f = *state;
     int64_t views = -1;
 
-    change_file(f, "DROP TABLE runs; DROP VIEW container_list; DROP VIEW volume_list;"
-                   "DROP VIEW reference_list; PRAGMA user_version = 1");
+    change_file(
+        f, "DROP TABLE runs; DROP TABLE trees; DROP VIEW container_list; DROP VIEW volume_list;"
+           "DROP VIEW reference_list; PRAGMA user_version = 1");
     fixture_close(f);
     assert_int_equal(open_only(f, NULL), -EIO); /* the last view of the step is there already */
     {

@@ -105,7 +105,7 @@ static void check_mounts(enum child_kind kind)
     struct live_mounts mounts;
     pid_t pid = start_child(kind);
 
-    assert_int_equal(live_mounts_scan(device, &mounts), 0);
+    assert_int_equal(live_mounts_scan(&(struct live_trees){.device = device}, &mounts), 0);
     stop_child(pid);
     assert_int_equal(mounts.count, 2); /* the whole tree is no volume's mount */
     assert_string_equal(mounts.items[0].volume, "data");
@@ -139,7 +139,7 @@ static void test_copied_namespace_is_the_host(void **state)
     pid_t pid = start_child(CHILD_COPY);
 
     (void)state;
-    assert_int_equal(live_mounts_scan(device, &mounts), 0);
+    assert_int_equal(live_mounts_scan(&(struct live_trees){.device = device}, &mounts), 0);
     stop_child(pid);
     assert_int_equal(mounts.count, 0);
     live_mounts_deinit(&mounts);
@@ -166,7 +166,7 @@ static void test_namespaces_are_read_once_each(void **state)
     }
     close(fd);
     usleep(50000);
-    assert_int_equal(live_mounts_scan(device, &mounts), 0);
+    assert_int_equal(live_mounts_scan(&(struct live_trees){.device = device}, &mounts), 0);
     stop_child(joined);
     stop_child(one);
     stop_child(two);
@@ -182,7 +182,7 @@ static void test_deleted_directory_counts(void **state)
 
     (void)state;
     run(rmdir(under(tree, "/data/sub")) == 0, "rmdir");
-    assert_int_equal(live_mounts_scan(device, &mounts), 0);
+    assert_int_equal(live_mounts_scan(&(struct live_trees){.device = device}, &mounts), 0);
     stop_child(pid);
     run(mkdir(under(tree, "/data/sub"), 0755) == 0, "mkdir");
     assert_int_equal(mounts.count, 2);
@@ -210,7 +210,7 @@ static void test_processes_that_come_and_go(void **state)
     for (int i = 0; i < 200; i++) {
         struct live_mounts mounts;
 
-        assert_int_equal(live_mounts_scan(device, &mounts), 0);
+        assert_int_equal(live_mounts_scan(&(struct live_trees){.device = device}, &mounts), 0);
         live_mounts_deinit(&mounts);
     }
     stop_child(churn);
@@ -220,9 +220,11 @@ static void test_another_device_has_none(void **state)
 {
     struct live_mounts mounts;
     pid_t pid = start_child(CHILD_CHROOT);
+    /* a number that was a tree's before, and is another file system's now */
+    struct live_trees trees = {.device = device + 4096, .former = &device, .former_count = 1};
 
     (void)state;
-    assert_int_equal(live_mounts_scan(device + 4096, &mounts), 0);
+    assert_int_equal(live_mounts_scan(&trees, &mounts), 0);
     stop_child(pid);
     assert_int_equal(mounts.count, 0);
     assert_null(mounts.items);
