@@ -81,7 +81,9 @@ int store_data_is_empty(struct store *store, const char *id);
 int store_fill_begin(struct store *store, const char *id, int *files, int *like, struct error *e);
 int store_fill_commit(struct store *store, const char *id, struct error *e);
 void store_fill_abort(struct store *store, const char *id);
-/* Finishes the commits that a crash stopped. */
+/* Finishes a commit that a crash or a full disk stopped, if there is one. */
+int store_fill_resume(struct store *store, const char *id, struct error *e);
+/* All of them. */
 int store_fill_recover(struct store *store, struct error *e);
 
 /* Where the directory of a volume is: for what a crash left half done. */

@@ -165,6 +165,16 @@ int store_fill_commit(struct store *store, const char *id, struct error *e)
     return fill_deliver(store, id, e);
 }
 
+int store_fill_resume(struct store *store, const char *id, struct error *e)
+{
+    char name[FILL_NAME_SIZE];
+
+    fill_name(id, name);
+    if (faccessat(store->filled_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return fill_deliver(store, id, e);
+    return errno == ENOENT ? 0 : fill_fail(store, -errno, id, e);
+}
+
 int store_fill_recover(struct store *store, struct error *e)
 {
     _cleanup_(closedir_p) DIR *dir = NULL;

@@ -169,6 +169,9 @@ static int copy_fill(struct volumes *volumes, struct copy *copy, struct error *e
     if (!volume_table_find_by_id(volumes->table, copy->volume->id, &entry) ||
         (volume_table_flags(volumes->table, entry.ref) & VOLUME_FLAG_READONLY))
         return 0; /* gone meanwhile, or it takes nothing */
+    r = store_fill_resume(volumes->store, copy->volume->id, e);
+    if (r)
+        return r;
     r = store_data_is_empty(volumes->store, copy->volume->id);
     if (r <= 0)
         return r == 0 ? 0 : error_set_errno(e, r, "volume \"%s\"", copy->volume->name);
