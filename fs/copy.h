@@ -34,6 +34,9 @@ struct copy_progress {
  * gives it), security.evm (a seal of the file it is on), trusted.overlay.* and user.overlay.* (of
  * overlayfs itself), user.volume.* (of our tree).
  *
+ * The source is left as it is, but for the times of access of symbolic links, and of what is not
+ * the daemon's where that is not root.
+ *
  * `to_fd` itself is left as it is, but for a default ACL, which what is made in it would inherit;
  * copy_directory_attributes is for afterwards. Nobody else may change anything in it meanwhile.
  *

@@ -45,7 +45,7 @@ static bool error_is_full(int r)
     return r == -ENOSPC || r == -EDQUOT;
 }
 
-/* What no other file of that file system will do either. */
+/* What no other file will do either: all are on one file system, as no mount is entered. */
 static bool error_is_general(int r)
 {
     return r == -EXDEV || r == -EOPNOTSUPP || r == -ENOTTY || r == -ENOSYS;
@@ -202,17 +202,14 @@ static int transfer_run(struct transfer *transfer, const struct stat *st)
 
 static int copy_data(struct copy *copy, int in, int out, const struct stat *st, const char *name)
 {
-    struct transfer transfer = {
-        .copy = copy, .name = name, .in = in, .out = out, .size = st->st_size};
+    struct transfer transfer = {.copy = copy,
+                                .name = name,
+                                .in = in,
+                                .out = out,
+                                .size = st->st_size,
+                                .method = copy->method};
 
-    if (st->st_size == 0)
-        return 0;
-    if (copy->method_dev != st->st_dev) {
-        copy->method_dev = st->st_dev;
-        copy->method = COPY_CLONE;
-    }
-    transfer.method = copy->method;
-    return transfer_run(&transfer, st);
+    return st->st_size > 0 ? transfer_run(&transfer, st) : 0;
 }
 
 /* ---- the kinds -------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
-/* Ways to copy data, the best first; a file system that cannot do one is not asked again. */
+/* Ways to copy data, the best first. */
 enum copy_method { COPY_CLONE, COPY_RANGE, COPY_READ };
 
 enum { COPY_LINKS_NAME_SIZE = 64 };
@@ -40,8 +40,7 @@ struct copy {
     int links_fd; /* −1: none was needed yet */
     char links_name[COPY_LINKS_NAME_SIZE];
 
-    dev_t method_dev; /* files of this device are copied by… */
-    enum copy_method method;
+    enum copy_method method; /* the best that has not failed */
 
     char *buffer; /* COPY_BUFFER_SIZE, for data or attributes */
 };
@@ -51,6 +50,7 @@ enum {
     COPY_VALUE_SIZE = XATTR_SIZE_MAX,
     COPY_BUFFER_SIZE = 256 * 1024,
 };
+_Static_assert(COPY_LIST_SIZE + COPY_VALUE_SIZE <= COPY_BUFFER_SIZE, "an attribute must fit");
 
 /* A file of the source. */
 struct copy_source {
