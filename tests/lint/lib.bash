@@ -42,7 +42,7 @@ list_includes() {
         sed -E "s/#[[:space:]]*include[[:space:]]*$2//; s/:[[:space:]]+/:/")
 }
 
-# Layers: what a folder may include goes down only.
+# Layers: what a folder may include goes down only. The hook calls the daemon by volctl's client.
 check_layers() {
     list_includes "$1" '"' | awk -F: '
         function may(file, header, part) {
@@ -50,6 +50,7 @@ check_layers() {
             if (part[1] == "tests") return header ~ /\//
             if (part[1] == "catalog") return header ~ /^catalog\//
             if (part[1] == "fs") return header ~ /^(fs|catalog)\//
+            if (part[1] == "tools" && part[2] == "hook" && header == "tools/volctl/client.h") return 1
             if (part[1] == "tools") return header ~ "^(catalog|tools/" part[2] ")/"
             return 0
         }
@@ -64,7 +65,7 @@ check_confinement() {
             allowed["^fuse"] = "^fs/(session|workers|ops_[a-z_]*|ops|notify|fuse_[a-z_]*)\\.[ch]$"
             allowed["^selinux/"] = "^fs/label_selinux\\.c$"
             allowed["^microhttpd\\.h$"] = "^fs/api/http\\.c$"
-            allowed["^jansson\\.h$"] = "^(catalog/record|fs/api/(codec|json)[a-z_]*|tools/volctl/(call|arguments|options))\\.[ch]$"
+            allowed["^jansson\\.h$"] = "^(catalog/record|fs/api/(codec|json)[a-z_]*|tools/volctl/(call|arguments|options)|tools/hook/(bundle|tell|tell_main))\\.[ch]$"
             allowed["^curl/"] = "^tools/volctl/client\\.c$"
             allowed["^archive"] = "^tools/volctl/archive[a-z_]*\\.c$"
             allowed["^libsmartcols"] = "^tools/volctl/(table|show)[a-z_]*\\.c$"

@@ -5,7 +5,7 @@ load lib
 
 setup() {
     PLANTED=$BATS_TEST_TMPDIR/planted
-    mkdir -p "$PLANTED/catalog" "$PLANTED/fs" "$PLANTED/tools/volctl"
+    mkdir -p "$PLANTED/catalog" "$PLANTED/fs" "$PLANTED/tools/volctl" "$PLANTED/tools/hook"
 }
 
 # plant FILE TEXT
@@ -34,6 +34,11 @@ refuses() {
     rm "$PLANTED/catalog/a.c"
     plant tools/volctl/b.c '  #  include "fs/status.h"'
     refuses check_layers 'tools/volctl/b.c:1:fs/status.h'
+    rm "$PLANTED/tools/volctl/b.c"
+    plant tools/hook/c.c '#include "tools/volctl/client.h"'
+    check_layers "$PLANTED"
+    plant tools/hook/c.c '#include "tools/volctl/call.h"'
+    refuses check_layers 'tools/hook/c.c:1:tools/volctl/call.h'
 }
 
 @test "third-party headers are confined" {
