@@ -204,7 +204,7 @@ int volumes_container_start(struct volumes *volumes, const char *key,
 /*
  * Says that it has ended (exit_code −1: not known). One that is removed at its end goes, with its
  * unnamed volumes that nobody else refers to; one of another runtime goes too, as that has
- * deleted it; the others stay.
+ * deleted it; the others stay. ERROR_IN_USE: one of another runtime whose process runs.
  */
 int volumes_container_end(struct volumes *volumes, const char *key, int exit_code, struct error *e);
 /*

@@ -277,6 +277,23 @@ static int remove_ended(struct volumes *volumes, const struct container *contain
     return r == ERROR_NOT_FOUND ? 0 : r; /* somebody else was first */
 }
 
+/* Another container of that id, of which the start was refused, may be the one that ended. */
+static int refuse_if_alive(const struct container *container, const struct run *run,
+                           struct error *e)
+{
+    _cleanup_(close_p) int fd = -1;
+
+    if (!volume_container_is_foreign(container) || container->state != CONTAINER_RUNNING)
+        return 0;
+    fd = process_reopen(run);
+    if (fd < 0)
+        return fd == -ESRCH ? 0 : fd;
+    return error_set(e, ERROR_IN_USE,
+                     "container %s has not ended: process %d of it runs; another of the same id "
+                     "must have been meant",
+                     shown_name(container), (int)run->pid);
+}
+
 int volumes_container_end(struct volumes *volumes, const char *key, int exit_code, struct error *e)
 {
     _cleanup_(run_deinit) struct run run = {0};
@@ -288,6 +305,8 @@ int volumes_container_end(struct volumes *volumes, const char *key, int exit_cod
     if (r)
         return r;
     r = catalog_run_get(volumes->catalog, container.id, &run, e);
+    if (r == 0)
+        r = refuse_if_alive(&container, &run, e);
     if (r == 0 && !run.auto_remove && !volume_container_is_foreign(&container))
         r = mark_ended(volumes, &container, &run, exit_code, e);
     stripes_unlock(volumes, mask);

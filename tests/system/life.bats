@@ -130,6 +130,8 @@ refcount() {
     volctl container inspect web-1 | jq -e '.[0] | .Id == "web-1" and .Name == "web" and
         .Runtime == "oci" and .State == "running" and (.Mounts[0].RW | not)'
     [ "$(volume_attribute "$TREE/data" refs)" = web:/data:ro ]
+    fails api POST containers/web-1/end '{}' # of another one with that id, which was refused
+    [[ $output == *'has not ended'* ]]
     process_end
     eventually 10 has_state web-1 exited
     [ "$(refcount data)" = 1 ] # it is its runtime's to delete
