@@ -400,3 +400,19 @@ void caller_name_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1])
 {
     snprintf(id, CONTAINER_ID_MAX + 1, "mnt-%ju", (uintmax_t)mount_namespace);
 }
+
+/* ---- recorded containers ---------------------------------------------------- */
+
+/* Only ids that an engine made are shortened; "web" is not the beginning of "web-2". */
+static bool is_beginning_of_id(const char *text, const char *id)
+{
+    size_t length = strlen(text);
+
+    return length >= CONTAINER_ID_SHORT && name_is_anonymous(id) && strncmp(text, id, length) == 0;
+}
+
+bool container_is_same(const char *id, const char *name, const char *seen)
+{
+    return strcmp(id, seen) == 0 || strcmp(name, seen) == 0 || is_beginning_of_id(name, seen) ||
+           is_beginning_of_id(id, seen);
+}

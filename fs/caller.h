@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+enum { CONTAINER_ID_SHORT = 12 }; /* digits that engines show of an id */
+
 enum caller_kind { CALLER_UNKNOWN, CALLER_HOST, CALLER_CONTAINER };
 
 struct caller {
@@ -41,3 +43,10 @@ bool caller_read_namespace(pid_t tid, ino_t *out);
 
 /* The id to use for a container whose cgroup does not name one: "mnt-INODE" of its namespace. */
 void caller_name_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1]);
+
+/*
+ * Pure: whether the container seen as `seen` (struct caller, a live mount) is the one recorded with
+ * this id and name ("": none): by id; by name, as engines without ids (LXC) are found; or because
+ * what was recorded is the beginning of its id (somebody attached "3f4b1c0d9e8a").
+ */
+bool container_is_same(const char *id, const char *name, const char *seen);

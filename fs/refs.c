@@ -4,10 +4,8 @@
  *
  * Rules of the merge, in their order:
  *  1. A recorded attachment is a line of its own.
- *  2. A live mount belongs to the recorded container whose id it has; or whose
- *     name it has (engines without ids, such as LXC, are found by name); or
- *     whose name is the beginning of its id (somebody attached "3f4b1c0d9e8a").
- *     With the destination equal too it is the same line.
+ *  2. A live mount belongs to the recorded container that it is of, by id or name
+ *     (container_is_same). With the destination equal too it is the same line.
  *  3. A use does not say whose it is. An engine's container that is seen live
  *     or recorded as running accounts for one use each; only what is left over
  *     is counted by itself. So the count is never 0 while a use is held.
@@ -18,13 +16,12 @@
 #include "fs/refs.h"
 
 #include "catalog/cleanup.h"
+#include "fs/caller.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SHORT_ID_LENGTH = 12 };
 
 static void reference_deinit(struct reference *reference)
 {
@@ -45,7 +42,7 @@ const char *reference_container(const struct reference *reference, char buffer[1
         return reference->container_name;
     if (!name_is_anonymous(reference->container_id)) /* a name, or mnt-INODE */
         return reference->container_id;
-    snprintf(buffer, SHORT_ID_LENGTH + 1, "%.*s", SHORT_ID_LENGTH, reference->container_id);
+    snprintf(buffer, CONTAINER_ID_SHORT + 1, "%.*s", CONTAINER_ID_SHORT, reference->container_id);
     return buffer;
 }
 
@@ -130,21 +127,10 @@ static struct reference from_use(const struct use *use)
 
 /* ---- the merge ------------------------------------------------------------ */
 
-/* Only ids that an engine made are shortened; "web" is not the beginning of "web-2". */
-static bool is_beginning_of_id(const char *text, const char *id)
-{
-    size_t length = strlen(text);
-
-    return length >= SHORT_ID_LENGTH && name_is_anonymous(id) && strncmp(text, id, length) == 0;
-}
-
 /* Rule 2: whether the live container is the recorded one. */
 static bool same_container(const struct reference *recorded, const struct reference *live)
 {
-    return strcmp(recorded->container_id, live->container_id) == 0 ||
-           strcmp(recorded->container_name, live->container_id) == 0 ||
-           is_beginning_of_id(recorded->container_name, live->container_id) ||
-           is_beginning_of_id(recorded->container_id, live->container_id);
+    return container_is_same(recorded->container_id, recorded->container_name, live->container_id);
 }
 
 static void adopt_container(struct reference *reference, const struct reference *as)
