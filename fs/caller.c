@@ -324,9 +324,21 @@ static bool read_root(const char *path, dev_t *device, ino_t *inode)
     return true;
 }
 
+/* A /proc of another pid namespace would tell of other processes by the same numbers. */
+static bool proc_is_ours(void)
+{
+    char text[16];
+    ssize_t length = readlink("/proc/self", text, sizeof(text) - 1);
+
+    if (length <= 0)
+        return false;
+    text[length] = 0;
+    return strtol(text, NULL, 10) == getpid();
+}
+
 static void host_read(void)
 {
-    host.known = caller_read_namespace(getpid(), &host.mount_namespace) &&
+    host.known = proc_is_ours() && caller_read_namespace(getpid(), &host.mount_namespace) &&
                  read_root("/proc/self/root", &host.root_device, &host.root_inode);
 }
 

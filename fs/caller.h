@@ -26,7 +26,8 @@ struct caller {
     char container_id[CONTAINER_ID_MAX + 1]; /* "" unless a container */
 };
 
-/* Never fails: what cannot be told is CALLER_UNKNOWN (pid 0, gone, /proc unreadable). */
+/* Never fails: what cannot be told is CALLER_UNKNOWN (pid 0, gone, /proc unreadable or of another
+ * pid namespace). */
 void caller_identify(pid_t tid, struct caller *out);
 
 /*

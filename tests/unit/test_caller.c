@@ -236,6 +236,37 @@ static pid_t start_child(const char *root)
     return pid;
 }
 
+/*
+ * The first test, as what is known of the host is read once: here a child reads it, in whose pid
+ * namespace /proc/1 is somebody else.
+ */
+static void test_proc_of_another_pid_namespace_tells_nothing(void **state)
+{
+    struct caller caller;
+    int status = -1;
+    pid_t pid;
+
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("# skip: needs root for a pid namespace\n");
+        skip();
+    }
+    pid = fork();
+    if (pid == 0) {
+        if (unshare(CLONE_NEWPID) < 0)
+            _exit(1);
+        pid = fork();
+        if (pid == 0) {
+            caller_identify(getpid(), &caller);
+            _exit(caller.kind == CALLER_UNKNOWN ? 0 : 2);
+        }
+        _exit(waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void stop_child(pid_t pid)
 {
     kill(pid, SIGKILL);
@@ -281,6 +312,7 @@ static void test_namespace_with_another_root_is_a_container(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_proc_of_another_pid_namespace_tells_nothing),
         cmocka_unit_test(test_cgroup_texts),
         cmocka_unit_test(test_name_is_bounded),
         cmocka_unit_test(test_namespace_name),
