@@ -9,6 +9,9 @@
  * Two hash maps (by name, by id) chain slots by index. One lock guards maps,
  * names and the list of free slots; it is never held across a system call. Words
  * are written with the lock held and read without.
+ *
+ * Lists of access have a lock of their own, taken after that one, so that who asks them waits for
+ * no more than a pointer to be exchanged.
  */
 #include "fs/table.h"
 
@@ -31,12 +34,14 @@ struct slot {
     _Atomic uint64_t word; /* generation << 32 | flags */
     uint32_t next_by_name; /* or the next free slot */
     uint32_t next_by_id;
+    struct access_list *access; /* guarded by access_lock */
     char id[VOLUME_ID_LENGTH + 1];
     char name[NAME_MAX_LENGTH + 1]; /* "" while free */
 };
 
 struct volume_table {
     pthread_rwlock_t lock;
+    pthread_rwlock_t access_lock;
     struct slot *_Atomic chunks[CHUNKS_MAX];
     uint32_t slots; /* ever used */
     uint32_t free;  /* head of the list of free slots */
@@ -117,6 +122,18 @@ static int lock_init(pthread_rwlock_t *lock)
     return -r;
 }
 
+static int locks_init(struct volume_table *table)
+{
+    int r = lock_init(&table->lock);
+
+    if (r)
+        return r;
+    r = lock_init(&table->access_lock);
+    if (r)
+        pthread_rwlock_destroy(&table->lock);
+    return r;
+}
+
 static uint32_t *buckets_new(uint32_t count)
 {
     uint32_t *buckets = malloc(count * sizeof(*buckets));
@@ -136,7 +153,7 @@ struct volume_table *volume_table_new(void)
     table->buckets = BUCKETS_MIN;
     table->by_name = buckets_new(BUCKETS_MIN);
     table->by_id = buckets_new(BUCKETS_MIN);
-    if (table->by_name && table->by_id && lock_init(&table->lock) == 0)
+    if (table->by_name && table->by_id && locks_init(table) == 0)
         return table;
     free(table->by_name);
     free(table->by_id);
@@ -144,14 +161,22 @@ struct volume_table *volume_table_new(void)
     return NULL;
 }
 
+static void chunk_free(struct slot *chunk)
+{
+    for (uint32_t i = 0; chunk && i < CHUNK_SLOTS; i++)
+        access_list_free(chunk[i].access);
+    free(chunk);
+}
+
 struct volume_table *volume_table_free(struct volume_table *table)
 {
     if (!table)
         return NULL;
     for (uint32_t i = 0; i < CHUNKS_MAX; i++)
-        free(atomic_load(&table->chunks[i]));
+        chunk_free(atomic_load(&table->chunks[i]));
     free(table->by_name);
     free(table->by_id);
+    pthread_rwlock_destroy(&table->access_lock);
     pthread_rwlock_destroy(&table->lock);
     free(table);
     return NULL;
@@ -317,12 +342,26 @@ int volume_table_insert(struct volume_table *table, const struct volume *volume,
     return r;
 }
 
+/* What the slot had is the caller's. */
+static struct access_list *slot_exchange_access(struct volume_table *table, struct slot *slot,
+                                                struct access_list *list)
+{
+    struct access_list *before;
+
+    pthread_rwlock_wrlock(&table->access_lock);
+    before = slot->access;
+    slot->access = list;
+    pthread_rwlock_unlock(&table->access_lock);
+    return before;
+}
+
 static void table_remove_locked(struct volume_table *table, struct slot *slot,
                                 struct volume_ref ref)
 {
     uint32_t generation = ref.generation + 1;
 
     atomic_store(&slot->word, word_make(generation ? generation : 1, VOLUME_FLAG_REMOVED));
+    access_list_free(slot_exchange_access(table, slot, NULL));
     map_unlink_name(table, ref.index);
     map_unlink_id(table, ref.index);
     slot->name[0] = 0;
@@ -431,6 +470,39 @@ uint32_t volume_table_flags(struct volume_table *table, struct volume_ref ref)
         return VOLUME_FLAG_REMOVED;
     word = atomic_load_explicit(&slot->word, memory_order_acquire);
     return word_generation(word) == ref.generation ? (uint32_t)word : VOLUME_FLAG_REMOVED;
+}
+
+int volume_table_set_access(struct volume_table *table, struct volume_ref ref,
+                            struct access_list *list)
+{
+    uint32_t flag = list ? VOLUME_FLAG_READERS : 0;
+    struct slot *slot;
+    uint64_t word;
+
+    pthread_rwlock_wrlock(&table->lock);
+    slot = table_live_slot(table, ref);
+    if (slot) {
+        list = slot_exchange_access(table, slot, list);
+        word = atomic_load(&slot->word);
+        atomic_store(&slot->word, (word & ~(uint64_t)VOLUME_FLAG_READERS) | flag);
+    }
+    pthread_rwlock_unlock(&table->lock);
+    access_list_free(list);
+    return slot ? 0 : ERROR_NOT_FOUND;
+}
+
+bool volume_table_restricts(struct volume_table *table, struct volume_ref ref, const char *seen)
+{
+    struct slot *slot = table_ref_slot(table, ref);
+    bool restricts = false;
+
+    if (!slot)
+        return false;
+    pthread_rwlock_rdlock(&table->access_lock);
+    if (word_generation(atomic_load(&slot->word)) == ref.generation)
+        restricts = access_list_restricts(slot->access, seen);
+    pthread_rwlock_unlock(&table->access_lock);
+    return restricts;
 }
 
 bool volume_table_next(struct volume_table *table, uint32_t from, struct volume_entry *out)

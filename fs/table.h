@@ -10,6 +10,7 @@
 #pragma once
 
 #include "catalog/model.h"
+#include "fs/access.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,7 @@ enum volume_flag {
     VOLUME_FLAG_REMOVED = 1 << 1, /* also answered for a stale ref */
     VOLUME_FLAG_SHARED = 1 << 2,
     VOLUME_FLAG_PRIVATE = 1 << 3,
+    VOLUME_FLAG_READERS = 1 << 4, /* some container is attached for reading only */
 };
 
 /* What the tree shows of a volume; a copy. */
@@ -53,6 +55,15 @@ bool volume_table_get(struct volume_table *table, struct volume_ref ref, struct 
 
 /* Lock-free: the one read on every file operation. */
 uint32_t volume_table_flags(struct volume_table *table, struct volume_ref ref);
+
+/*
+ * Who is attached to the volume, in place of what was known of that. The list is the table's from
+ * here on, and sets VOLUME_FLAG_READERS; NULL clears it. ERROR_NOT_FOUND: stale ref.
+ */
+int volume_table_set_access(struct volume_table *table, struct volume_ref ref,
+                            struct access_list *list);
+/* Whether that list restricts the container (access_list_restricts). */
+bool volume_table_restricts(struct volume_table *table, struct volume_ref ref, const char *seen);
 
 /*
  * The first volume in a slot ≥ `from`; the next call passes out->ref.index + 1.
