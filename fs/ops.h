@@ -98,9 +98,6 @@ void data_change_end(bool kept);
 /* Remembers of a mode, each time one is seen or set, what data_change_begin asks. */
 void node_note_mode(struct node *node, mode_t mode);
 
-/* The policy alone, for requests that work on an open file. 0 or errno. */
-int node_decide(struct session *session, const struct node *node, enum operation operation);
-
 /*
  * A descriptor for a file's data, for the time of a call. The one that is kept with the node only
  * reads where there is passthrough: one that writes would look like another writer (see

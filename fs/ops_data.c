@@ -22,7 +22,7 @@ static int data_enter(struct target *file, fuse_req_t req, fuse_ino_t ino, enum 
 
     if (err)
         return err;
-    err = data_open(file->session, file->node, file->fd, operation == OPERATION_CHANGE, data);
+    err = data_open(file->session, file->node, file->fd, operation_alters(operation), data);
     if (err)
         target_leave(file);
     return err;
@@ -81,7 +81,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, of
     struct data data;
     ssize_t n = 0;
     bool keep;
-    int err = data_enter(&file, req, ino, OPERATION_CHANGE, &data);
+    int err = data_enter(&file, req, ino, OPERATION_STORE, &data);
 
     if (!err) {
         keep = data_change_begin(req, file.node, kills_set_id(fi));

@@ -18,14 +18,28 @@
 #define FUSE_DEV_IOC_BACKING_CLOSE _IOW(229, 2, uint32_t) /* <linux/fuse.h>, Linux 6.9 */
 #endif
 
-int node_decide(struct session *session, const struct node *node, enum operation operation)
+static void asker_identify(fuse_req_t req, struct volume_ref volume, struct asker *asker)
 {
-    uint32_t flags = volume_table_flags(session->table, node->volume);
-    int err = policy_decide(flags, NULL, operation);
+    caller_identify(fuse_req_ctx(req)->pid, &asker->caller);
+    asker->reader =
+        asker->caller.kind == CALLER_CONTAINER &&
+        volume_table_restricts(session_of(req)->table, volume, asker->caller.container_id);
+}
 
+/* The rules, asked of the table with every request. 0 or errno. */
+static int node_decide(fuse_req_t req, const struct node *node, enum operation operation)
+{
+    struct session *session = session_of(req);
+    uint32_t flags = volume_table_flags(session->table, node->volume);
+    struct asker asker = {.caller.kind = CALLER_UNKNOWN};
+    int err;
+
+    if (policy_needs_caller(flags, operation))
+        asker_identify(req, node->volume, &asker);
+    err = policy_decide(flags, &asker, operation);
     if (err)
         atomic_fetch_add(&session->denials, 1);
-    else if (operation == OPERATION_CHANGE)
+    else if (operation_alters(operation))
         usage_mark_changed(session->usage, node->volume);
     return err;
 }
@@ -38,8 +52,8 @@ int target_enter(struct target *target, fuse_req_t req, fuse_ino_t ino, enum ope
     target->session = session;
     target->node = node_get(session->nodes, ino);
     if (!target->node)
-        return operation == OPERATION_CHANGE ? EPERM : EINVAL;
-    err = node_decide(session, target->node, operation);
+        return operation_alters(operation) ? EPERM : EINVAL;
+    err = node_decide(req, target->node, operation);
     if (err)
         return err;
     target->fd = node_acquire_fd(session->nodes, target->node);

@@ -10,18 +10,30 @@
 enum operation {
     OPERATION_LOOK,   /* names and attributes */
     OPERATION_READ,   /* data, entries, attribute values */
-    OPERATION_CHANGE, /* anything that would alter data, names or attributes */
+    OPERATION_STORE,  /* data into a file that is open for it: who opened it was asked */
+    OPERATION_CHANGE, /* anything else that would alter data, names or attributes */
+};
+
+static inline bool operation_alters(enum operation operation)
+{
+    return operation == OPERATION_STORE || operation == OPERATION_CHANGE;
+}
+
+/* Who asks, and what it is to the volume. */
+struct asker {
+    struct caller caller;
+    bool reader; /* a container all of whose attachments to the volume are read-only */
 };
 
 /*
  * 0: allowed; else the errno to answer (positive). `flags` are the volume's
- * (volume_table_flags). `caller` may be NULL while no rule of the volume asks
- * who it is (policy_needs_caller).
+ * (volume_table_flags). `asker` may be NULL where no rule asks who it is
+ * (policy_needs_caller).
  */
-int policy_decide(uint32_t flags, const struct caller *caller, enum operation operation);
+int policy_decide(uint32_t flags, const struct asker *asker, enum operation operation);
 
-/* True if a volume with these flags has rules that depend on the caller. */
-bool policy_needs_caller(uint32_t flags);
+/* True if what a volume with these flags says to the operation depends on who asks. */
+bool policy_needs_caller(uint32_t flags, enum operation operation);
 
 /*
  * Whether the caller may manage volumes (set rules, see hidden attributes): 0 or EPERM. Root may,

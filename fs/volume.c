@@ -10,7 +10,7 @@
  * its row: a row must never promise data that is not there.
  *
  * Locks: a stripe for each volume name, held over a whole change including its
- * system calls; several are taken in order. Under a stripe the locks of catalog,
+ * system calls; several are taken in order. Under a stripe the locks of access, catalog,
  * table, usage and problems are taken and dropped again. Events are told with no
  * stripe held, as they may wait for the kernel, and that for the tree.
  */
@@ -56,6 +56,7 @@ static struct volumes *volumes_new(const char *mountpoint)
         return NULL;
     for (unsigned i = 0; i < STRIPES; i++)
         pthread_mutex_init(&volumes->stripes[i], NULL);
+    pthread_mutex_init(&volumes->access_mutex, NULL);
     pthread_mutex_init(&volumes->trash_mutex, NULL);
     pthread_cond_init(&volumes->trash_wake, NULL);
     pthread_mutex_init(&volumes->problems_mutex, NULL);
@@ -82,6 +83,7 @@ struct volumes *volumes_free(struct volumes *volumes)
     free(volumes->mountpoint);
     for (unsigned i = 0; i < STRIPES; i++)
         pthread_mutex_destroy(&volumes->stripes[i]);
+    pthread_mutex_destroy(&volumes->access_mutex);
     pthread_cond_destroy(&volumes->trash_wake);
     pthread_mutex_destroy(&volumes->trash_mutex);
     pthread_mutex_destroy(&volumes->problems_mutex);

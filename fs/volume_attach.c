@@ -268,6 +268,14 @@ static void attaching_undo(struct attaching *attaching)
                                     NULL);
 }
 
+/* Also after an undoing, of which a part may have failed. */
+static void attaching_renew_access(const struct attaching *attaching)
+{
+    for (size_t i = 0; attaching->recorded && i < attaching->count; i++)
+        if (attaching->items[i].name[0])
+            volume_access_renew(attaching->volumes, attaching->items[i].volume.id);
+}
+
 /* What was made on the way may have been looked up before it was taken away again. */
 static void attaching_tell_undone(const struct attaching *attaching)
 {
@@ -328,6 +336,7 @@ static int attaching_commit(struct attaching *attaching, const char *key, struct
     r = attaching_run(attaching, e);
     if (r)
         attaching_undo(attaching);
+    attaching_renew_access(attaching);
     return r;
 }
 
@@ -452,6 +461,8 @@ int volumes_detach(struct volumes *volumes, const char *key, const char *destina
     if (r)
         return r;
     r = detach_locked(volumes, &container, destination, &touched, e);
+    for (size_t i = 0; i < touched.count; i++)
+        volume_access_renew(volumes, touched.items[i].id);
     stripes_unlock(volumes, mask);
     for (size_t i = 0; r == 0 && i < touched.count; i++)
         volumes_tell_rules(volumes, touched.items[i].name, touched.items[i].ref);

@@ -144,7 +144,7 @@ static int container_forget(struct volumes *volumes, const struct container *con
     volumes_cancel_copy(volumes, container->id);
     r = catalog_attachment_each_of_container(volumes->catalog, container->id, unnamed_add, unnamed,
                                              e);
-    return r ? r : catalog_container_delete(volumes->catalog, container->id, e);
+    return r ? r : volume_access_drop_container(volumes, container->id, e);
 }
 
 /* One of volctl is ended before it is forgotten; another runtime's is that one's to end. */

@@ -26,6 +26,7 @@ struct volumes {
     size_t former_count; /* set before tree_device, and constant then */
     pthread_mutex_t stripes[STRIPES];
     atomic_bool pruning;
+    pthread_mutex_t access_mutex; /* taken under stripes; see volume_access.c */
 
     pthread_mutex_t trash_mutex; /* guards trash_due */
     pthread_cond_t trash_wake;
@@ -77,6 +78,16 @@ void volumes_problems_deinit(struct volumes *volumes);
 /* ---- volume_recover.c ----------------------------------------------------- */
 
 int volumes_recover(struct volumes *volumes, struct error *e);
+
+/* ---- volume_access.c ------------------------------------------------------ */
+
+/* After a change of a volume's attachments, before that is acknowledged. */
+void volume_access_renew(struct volumes *volumes, const char *volume_id);
+/* catalog_container_delete, with its attachments, and what follows for its volumes. */
+int volume_access_drop_container(struct volumes *volumes, const char *container_id,
+                                 struct error *e);
+/* At the start, into a table of all volumes. */
+void volumes_load_access(struct volumes *volumes);
 
 /* ---- volume_options.c ------------------------------------------------------ */
 

@@ -11,7 +11,8 @@
  *   filled/, directory      its files are moved on into the volume
  *   no catalog, directories the catalog is rebuilt from their records
  *
- * The cost is one pass of the catalog and one readdir, nothing for each volume.
+ * The cost is one pass of the catalog's volumes, one of its attachments, and one readdir; nothing
+ * for each volume.
  */
 #include "catalog/cleanup.h"
 #include "fs/volume_private.h"
@@ -209,5 +210,7 @@ int volumes_recover(struct volumes *volumes, struct error *e)
         r = recover_tombstones(volumes, e);
     if (r == 0)
         r = catalog_volume_each(volumes->catalog, recover_row, volumes, e);
+    if (r == 0)
+        volumes_load_access(volumes);
     return r ? r : recover_compare(volumes, e);
 }

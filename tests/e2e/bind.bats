@@ -32,6 +32,7 @@ teardown() {
         remove_container docker "$container" 2>/dev/null || true
         remove_container podman "$container" 2>/dev/null || true
     done
+    volctl container ls -q | xargs -r -n 1 timeout 60 "$VOLCTL" container rm -f >/dev/null || true
     volume_set_readonly "$TREE/foo" 0 2>/dev/null || true
     rm -rf "${TREE:?}/foo"
 }
@@ -152,6 +153,49 @@ becomes_readonly() {
 
 @test "a volume made read-only is so inside a running container, at once" {
     each_engine becomes_readonly
+}
+
+# create_container ENGINE ARG…: one that may do as it likes to its mounts; prints its id.
+create_container() {
+    "$1" create --network none --name one --cap-add SYS_ADMIN --security-opt apparmor=unconfined \
+        "${@:2}" "$IMAGE" sleep 1000
+}
+
+reads_only() {
+    local engine=$1 id
+
+    touch "$TREE/foo/f"
+    id=$(create_container "$engine" -v "$TREE/foo:/data:ro")
+    volctl attach "$id" foo:/data:ro
+    "$engine" start one >/dev/null
+    "$engine" exec one mount -o remount,bind,rw /data
+    for change in 'touch /data/f' 'mkdir /data/d' 'rm /data/f' 'mv /data/f /data/g'; do
+        # shellcheck disable=SC2086 # words
+        fails "$engine" exec one $change
+        [[ $output == *'Read-only file system'* ]]
+    done
+    "$engine" exec one cat /data/f
+    touch "$TREE/foo/by-host"
+    "in_$engine" -v "$TREE/foo:/data" "$IMAGE" touch /data/by-another
+    volctl attach "$id" foo:/rw
+    "$engine" exec one touch /data/f
+    volctl detach "$id" /rw
+    fails "$engine" exec one touch /data/f
+    volctl detach "$id"
+    "$engine" exec one touch /data/f
+    remove_container "$engine" one
+    # recorded by what the engine shows, and mounted for writing
+    id=$(create_container "$engine" -v "$TREE/foo:/data")
+    volctl attach "${id:0:12}" foo:/data:ro
+    "$engine" start one >/dev/null
+    fails "$engine" exec one touch /data/f
+    [[ $output == *'Read-only file system'* ]]
+    volctl detach "${id:0:12}"
+    remove_container "$engine" one
+}
+
+@test "a container attached for reading only changes nothing, whatever it does to its mount" {
+    each_engine reads_only
 }
 
 @test "a subdirectory of a volume can be mounted, and counts for the volume" {

@@ -5,6 +5,9 @@
 #   container_run VOLUME[:ro] COMMAND…        the volume is /data in it
 #   container_start VOLUME[:ro] COMMAND…      the same in the background; sets $CONTAINER_PID
 #   container_stop                            ends that
+#
+# CONTAINER_ID=ID puts it into a control group of that name, as an engine does; ID/OTHER is a
+# container in a container.
 
 container_make_root() {
     local link
@@ -19,6 +22,31 @@ container_make_root() {
             mkdir "$CONTAINER_ROOT/$link"
         fi
     done
+}
+
+# The directory of the control group of CONTAINER_ID, made at need.
+container_group() {
+    local root
+
+    for root in /sys/fs/cgroup /sys/fs/cgroup/pids /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+        [ -e "$root/cgroup.procs" ] || continue
+        mkdir -p "$root/$(group_mark "$WORK")/$CONTAINER_ID"
+        echo "$root/$(group_mark "$WORK")/$CONTAINER_ID"
+        return 0
+    done
+    echo 'no file system of control groups is mounted below /sys/fs/cgroup'
+    return 1
+}
+
+# Execs a command, in the control group of CONTAINER_ID if that is set.
+container_exec_in_group() {
+    local group
+
+    if [ -n "${CONTAINER_ID-}" ]; then
+        group=$(container_group) || return 1
+        echo "$BASHPID" >"$group/cgroup.procs"
+    fi
+    exec "$@"
 }
 
 # Runs in the new mount namespace: $1 root, $2 volume's path, $3 ro or rw, then the command.
@@ -50,8 +78,10 @@ container_run() {
     [ "$volume" = "$1" ] || mode=ro
     shift
     container_make_root
-    timeout 60 unshare --mount --propagation private \
-        sh -c "$(container_enter)" container "$CONTAINER_ROOT" "$TREE/$volume" "$mode" "$@" 3>&-
+    (
+        container_exec_in_group timeout 60 unshare --mount --propagation private \
+            sh -c "$(container_enter)" container "$CONTAINER_ROOT" "$TREE/$volume" "$mode" "$@" 3>&-
+    )
 }
 
 # The command must not end by itself; what it says is in $WORK/container.log.
@@ -62,7 +92,7 @@ container_start() {
     shift
     container_make_root
     rm -f "$CONTAINER_ROOT/tmp/started"
-    unshare --mount --propagation private \
+    container_exec_in_group unshare --mount --propagation private \
         sh -c "$(container_enter)" container "$CONTAINER_ROOT" "$TREE/$volume" "$mode" \
         sh -c ': >/tmp/started; exec "$@"' command "$@" >"$WORK/container.log" 2>&1 3>&- &
     CONTAINER_PID=$!

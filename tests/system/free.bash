@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Gives back what a test held, whatever state it left: processes, FUSE connections, mounts, loop
-# devices. Everything is found by the test's own directory or by a mark in its environment, and
+# Gives back what a test held, whatever state it left: processes, FUSE connections, control groups,
+# mounts, loop devices. Everything is found by the test's own directory or by a mark in its environment, and
 # processes are ended by id, so that nothing else on the machine is touched.
 
 # Mount points at or below directory $1, the last mounted first.
@@ -65,6 +65,25 @@ end_processes() {
     done
 }
 
+# The name of the control group that tests in directory $1 may make, and its groups below.
+group_mark() {
+    printf 'volumefs%s\n' "${1//\//_}"
+}
+
+# Control groups of tests at or below directory $1, whose processes have ended.
+remove_groups() {
+    local mark group waited
+
+    mark=$(group_mark "$1")
+    find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -type d \( -name "$mark" -o -name "${mark}_*" \) \
+        2>/dev/null | while IFS= read -r group; do
+        for ((waited = 0; waited < 20; waited++)); do
+            find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null && break
+            sleep 0.1
+        done
+    done
+}
+
 # free_all DIRECTORY NAME=VALUE
 free_all() {
     local -a pids
@@ -72,6 +91,7 @@ free_all() {
     abort_fuse_below "$1"
     mapfile -t pids < <(pids_marked "$2"; pids_rooted_below "$1")
     end_processes "${pids[@]}"
+    remove_groups "$1"
     unmount_below "$1"
     detach_loops_below "$1"
     rm -rf --one-file-system "$1"

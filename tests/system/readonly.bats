@@ -4,85 +4,20 @@
 
 load lib
 load container
+load changes
 
 setup() {
     require_mounts
     work_make
     daemon_start
     mkdir "$TREE/v"
-    mkdir "$TREE/v/dir"
-    echo text >"$TREE/v/file"
-    ln -s file "$TREE/v/link"
-    mkfifo "$TREE/v/fifo"
-    setfattr -n user.note -v text "$TREE/v/file"
-}
-
-# Each change, tried on the names below directory $1; "name: errno" for each that is not EROFS.
-try_changes() {
-    python3 - "$1" <<'PYTHON'
-import errno, os, sys
-os.chdir(sys.argv[1])
-def tmpfile():
-    os.close(os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600))
-def opened(name, flags):
-    return lambda: os.close(os.open(name, flags, 0o600))
-changes = {
-    "create": opened("new", os.O_WRONLY | os.O_CREAT),
-    "create exclusively": opened("new", os.O_WRONLY | os.O_CREAT | os.O_EXCL),
-    "open for writing": opened("file", os.O_WRONLY),
-    "open for both": opened("file", os.O_RDWR),
-    "open to append": opened("file", os.O_WRONLY | os.O_APPEND),
-    "open and truncate": opened("file", os.O_RDONLY | os.O_TRUNC),
-    "unnamed file": tmpfile,
-    "truncate": lambda: os.truncate("file", 0),
-    "mkdir": lambda: os.mkdir("newdir"),
-    "rmdir": lambda: os.rmdir("dir"),
-    "unlink": lambda: os.unlink("file"),
-    "unlink link": lambda: os.unlink("link"),
-    "rename": lambda: os.rename("file", "other"),
-    "rename over": lambda: os.rename("file", "link"),
-    "rename into": lambda: os.rename("file", "dir/file"),
-    "link": lambda: os.link("file", "hard"),
-    "symlink": lambda: os.symlink("file", "soft"),
-    "fifo": lambda: os.mkfifo("newfifo"),
-    "device": lambda: os.mknod("null", 0o20666, os.makedev(1, 3)),
-    "chmod": lambda: os.chmod("file", 0o600),
-    "chmod root": lambda: os.chmod(".", 0o700),
-    "chown": lambda: os.chown("file", 1, 1),
-    "chown link": lambda: os.lchown("link", 1, 1),
-    "utimes": lambda: os.utime("file", (1, 1)),
-    "touch": lambda: os.utime("file"),
-    "setxattr": lambda: os.setxattr("file", "user.new", b"x"),
-    "removexattr": lambda: os.removexattr("file", "user.note"),
-    "setxattr of root": lambda: os.setxattr(".", "user.new", b"x"),
-    "acl": lambda: os.setxattr("file", "system.posix_acl_access", b"\x02\0\0\0"
-        b"\x01\0\x06\0\xff\xff\xff\xff\x02\0\x06\0\x39\x30\0\0\x04\0\x04\0\xff\xff\xff\xff"
-        b"\x10\0\x06\0\xff\xff\xff\xff\x20\0\x04\0\xff\xff\xff\xff"),
-}
-for name, change in changes.items():
-    try:
-        change()
-        print(f"{name}: done")
-    except OSError as e:
-        if e.errno != errno.EROFS:
-            print(f"{name}: {errno.errorcode[e.errno]}")
-PYTHON
-}
-
-expect_refusal() {
-    local found
-
-    found=$(try_changes "$1")
-    [ -z "$found" ] || {
-        echo "$found"
-        return 1
-    }
+    changes_prepare "$TREE/v"
 }
 
 @test "every change is refused with EROFS, also by root and of names already known" {
     find "$TREE/v" -ls >"$WORK/before" # every name and attribute is in the caches now
     volume_set_readonly "$TREE/v" 1
-    expect_refusal "$TREE/v"
+    changes_refused "$TREE/v"
     find "$TREE/v" -ls | diff "$WORK/before" -
     [ "$(cat "$TREE/v/file")" = text ]
 }
@@ -155,10 +90,10 @@ expect_refusal() {
     daemon_stop
     daemon_start
     [ "$(volume_attribute "$TREE/v" readonly)" = 1 ]
-    expect_refusal "$TREE/v"
+    changes_refused "$TREE/v"
     daemon_kill
     daemon_start
-    expect_refusal "$TREE/v"
+    changes_refused "$TREE/v"
     volume_set_readonly "$TREE/v" 0
     daemon_kill
     daemon_start
@@ -174,34 +109,6 @@ expect_refusal() {
     curl -sSf --unix-socket "$SOCKET" -X PATCH -H 'Content-Type: application/json' \
         -d '{"ReadOnly":false}' http://v/volumefs/volumes/v
     touch "$TREE/v/file"
-}
-
-# What descriptor 7, open for writing, still does; "done" or the errno of each.
-try_open_file() {
-    python3 - <<'PYTHON'
-import errno, mmap, os
-def mapped():
-    pid = os.fork()
-    if pid == 0:
-        region = mmap.mmap(7, 4)
-        region[0] = 33
-        os._exit(0)
-    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0:
-        raise OSError(errno.EFAULT, "a signal")
-for name, change in {
-    "write": lambda: os.write(7, b"late\n"),
-    "map": mapped,
-    "truncate": lambda: os.ftruncate(7, 0),
-    "chmod": lambda: os.fchmod(7, 0o600),
-    "chown": lambda: os.fchown(7, 1, 1),
-    "allocate": lambda: os.posix_fallocate(7, 0, 99999),
-}.items():
-    try:
-        change()
-        print(f"{name}: done")
-    except OSError as e:
-        print(f"{name}: {errno.errorcode[e.errno]}")
-PYTHON
 }
 
 # on_new_disk TYPE: the volume v with its file, anew, on a file system of that type.
@@ -223,11 +130,11 @@ is_sealed() {
     on_new_disk ext4
     exec 7<>"$TREE/v/file"
     volume_set_readonly "$TREE/v" 1
-    [ "$(try_open_file)" = $'write: EPERM\nmap: EFAULT\n'"$refused_by_all" ]
+    [ "$(changes_try_open)" = $'copy: EROFS\nwrite: EPERM\nmap: EFAULT\n'"$refused_by_all" ]
     [ "$(cat "$TREE/v/file")" = text ]
     is_sealed
     volume_set_readonly "$TREE/v" 0
-    [ "$(try_open_file | head -n 2)" = $'write: done\nmap: done' ]
+    [ "$(changes_try_open | head -n 3)" = $'copy: done\nwrite: done\nmap: done' ]
     fails is_sealed
     [ -z "$(find "$STORE/volumes" -name sealed)" ]
     exec 7>&-
@@ -347,7 +254,7 @@ keeps_on_writing() {
     on_new_disk "$1"
     exec 7<>"$TREE/v/file"
     volume_set_readonly "$TREE/v" 1
-    [ "$(try_open_file)" = $'write: done\nmap: done\n'"$refused_by_all" ]
+    [ "$(changes_try_open)" = $'copy: EROFS\nwrite: done\nmap: done\n'"$refused_by_all" ]
     exec 7>&-
     fails sh -c 'exec 7<>"$1"' opening "$TREE/v/file"
     [[ $output == *'Read-only file system'* ]]
@@ -366,6 +273,6 @@ keeps_on_writing() {
     daemon_start --no-passthrough
     exec 7<>"$TREE/v/file"
     volume_set_readonly "$TREE/v" 1
-    [ "$(try_open_file | grep -v '^map:')" = $'write: EROFS\n'"$refused_by_all" ]
+    [ "$(changes_try_open | grep -v '^map:')" = $'copy: EROFS\nwrite: EROFS\n'"$refused_by_all" ]
     exec 7>&-
 }

@@ -5,6 +5,7 @@
 # sanitizer builds as well (VOLUMEFS_BUILD).
 
 load lib
+load container
 
 setup() {
     require_mounts
@@ -101,6 +102,25 @@ toggle_readonly() {
     done
 }
 
+# A container that is made to read only, and free again, while it writes.
+toggle_attachments() {
+    while in_time; do
+        volctl attach "$READER" "$1:/data:ro" >/dev/null || return 1
+        sleep 0.05
+        volctl attach "$READER" "$1:/rw" >/dev/null || return 1
+        volctl detach "$READER" || return 1
+        sleep 0.1
+    done
+}
+
+write_or_read_only() {
+    CONTAINER_ID=$READER container_run "$1" sh -c 'while [ "$(date +%s)" -lt "$1" ]; do
+        if ! text=$(touch /data/by-reader 2>&1); then
+            case $text in *"Read-only file system"*) ;; *) echo "$text"; exit 1 ;; esac
+        fi
+    done' loop "$END"
+}
+
 # The volumes that stay are in every listing, and views and attributes answer meanwhile.
 look_around() {
     local listing
@@ -132,6 +152,9 @@ few_are_held() {
     worker load_in c CHANGING
     worker load_in c CHANGING
     worker toggle_readonly c
+    READER=$(printf 'ab%.0s' {1..32})
+    worker toggle_attachments b
+    worker write_or_read_only b
     worker churn_by_tree 1
     worker churn_by_tree 2
     worker churn_by_api

@@ -21,11 +21,50 @@ static void test_rules(void **state)
         {VOLUME_FLAG_REMOVED, OPERATION_READ, 0},
         {VOLUME_FLAG_REMOVED, OPERATION_CHANGE, ENOENT},
         {VOLUME_FLAG_REMOVED | VOLUME_FLAG_READONLY, OPERATION_CHANGE, ENOENT},
+        {0, OPERATION_STORE, 0},
+        {VOLUME_FLAG_READONLY, OPERATION_STORE, EROFS},
+        {VOLUME_FLAG_REMOVED, OPERATION_STORE, ENOENT},
+        /* of what depends on who asks, what does not */
+        {VOLUME_FLAG_READERS, OPERATION_LOOK, 0},
+        {VOLUME_FLAG_READERS, OPERATION_READ, 0},
+        {VOLUME_FLAG_READERS, OPERATION_STORE, 0},
+        {VOLUME_FLAG_READERS | VOLUME_FLAG_READONLY, OPERATION_CHANGE, EROFS},
+        {VOLUME_FLAG_READERS | VOLUME_FLAG_REMOVED, OPERATION_CHANGE, ENOENT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        assert_false(policy_needs_caller(rows[i].flags, rows[i].operation));
+        assert_int_equal(policy_decide(rows[i].flags, NULL, rows[i].operation), rows[i].err);
+    }
+}
+
+static void test_readers_and_strangers_change_nothing(void **state)
+{
+    static const struct {
+        enum caller_kind kind;
+        bool reader;
+        int err;
+    } rows[] = {
+        {CALLER_HOST, false, 0},
+        {CALLER_CONTAINER, false, 0},
+        {CALLER_CONTAINER, true, EROFS},
+        {CALLER_UNKNOWN, false, EROFS},
+    };
+    static const uint32_t flags[] = {
+        VOLUME_FLAG_READERS,
+        VOLUME_FLAG_READERS | VOLUME_FLAG_SHARED,
+        VOLUME_FLAG_READERS | VOLUME_FLAG_PRIVATE,
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-        assert_int_equal(policy_decide(rows[i].flags, NULL, rows[i].operation), rows[i].err);
+        for (size_t j = 0; j < sizeof(flags) / sizeof(*flags); j++) {
+            struct asker asker = {.caller.kind = rows[i].kind, .reader = rows[i].reader};
+
+            assert_true(policy_needs_caller(flags[j], OPERATION_CHANGE));
+            assert_int_equal(policy_decide(flags[j], &asker, OPERATION_CHANGE), rows[i].err);
+        }
 }
 
 static void test_only_the_hosts_root_administers(void **state)
@@ -46,6 +85,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_readers_and_strangers_change_nothing),
         cmocka_unit_test(test_only_the_hosts_root_administers),
     };
 
