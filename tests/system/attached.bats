@@ -289,7 +289,7 @@ volumefs_in_pid_namespace() {
         --socket "$SOCKET" "--plugin-socket=$WORK/plugin.sock" "$TREE" >>"$WORK/daemon.log" 2>&1 3>&- &
     outer=$!
     eventually 30 test -e "$TREE/.volumefs/status"
-    DAEMON_PID=$(pgrep -P "$outer")
+    read -r DAEMON_PID <"/proc/$outer/task/$outer/children"
 }
 
 @test "attachments that cannot be read let no container write, and spare other volumes" {

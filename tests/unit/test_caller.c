@@ -1,5 +1,6 @@
 /* Whose control group a text names, and who a process is. */
 #include "fs/caller.h"
+#include "fs/cgroup.h"
 #include "tests/unit/cmocka_all.h"
 
 #include <errno.h>

@@ -1,0 +1,17 @@
+/*
+ * Which container a control group is of.
+ */
+#pragma once
+
+#include "catalog/name.h"
+
+#include <stdbool.h>
+
+/*
+ * Pure: the container's id in the text of /proc/PID/cgroup (v1, v2, hybrid), by
+ * the known forms: /docker/ID, docker-ID.scope, /libpod_parent/libpod-ID, libpod-ID.scope,
+ * libpod-conmon excluded, cri-containerd-ID.scope, crio-ID.scope, /lxc/NAME, lxc.payload.NAME,
+ * machine-NAME.scope, /kubepods/…/ID, runc's and crun's own. Nested ones give the outermost. False:
+ * none.
+ */
+bool cgroup_find_container(const char *text, char id[CONTAINER_ID_MAX + 1]);
