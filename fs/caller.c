@@ -5,7 +5,8 @@
  * caller on the host; only another mount namespace costs more.
  *
  * The daemon's own mount namespace and root are read once, at first use, and
- * never change after (no lock beyond pthread_once).
+ * never change after (no lock beyond pthread_once). What is kept open of callers is
+ * their thread's.
  */
 #include "fs/caller.h"
 
@@ -20,10 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { CGROUP_TEXT_MAX = 16 << 10 };
-
-/* ---- /proc ---------------------------------------------------------------- */
 
 /* What makes a process one of the host's. */
 static struct {
@@ -35,22 +35,27 @@ static struct {
 } host = {.once = PTHREAD_ONCE_INIT};
 
 /* Read as a link ("mnt:[4026531840]"), as that asks for less than opening it. */
-bool caller_read_namespace(pid_t tid, ino_t *out)
+static bool read_namespace(int fd, const char *path, ino_t *out)
 {
-    char path[64];
     char text[64];
     uintmax_t inode;
-    ssize_t length;
+    ssize_t length = readlinkat(fd, path, text, sizeof(text) - 1);
 
-    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)tid);
-    length = readlink(path, text, sizeof(text) - 1);
-    if (length < 0)
+    if (length <= 0)
         return false;
     text[length] = 0;
     if (sscanf(text, "mnt:[%" SCNuMAX "]", &inode) != 1) // NOLINT(cert-err34-c): the kernel's own
         return false;
     *out = (ino_t)inode;
     return true;
+}
+
+bool caller_read_namespace(pid_t tid, ino_t *out)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)tid);
+    return read_namespace(AT_FDCWD, path, out);
 }
 
 /*
@@ -86,18 +91,13 @@ static void host_read(void)
                  read_root("/proc/self/root", &host.root_device, &host.root_inode);
 }
 
-static bool read_cgroup(pid_t tid, char text[CGROUP_TEXT_MAX])
+/* From its beginning, which makes the kernel tell it anew. */
+static bool read_cgroup(int fd, char text[CGROUP_TEXT_MAX])
 {
-    _cleanup_(close_p) int fd = -1;
-    char path[64];
     size_t length = 0;
 
-    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)tid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
     while (length < CGROUP_TEXT_MAX - 1) {
-        ssize_t n = read(fd, text + length, CGROUP_TEXT_MAX - 1 - length);
+        ssize_t n = pread(fd, text + length, CGROUP_TEXT_MAX - 1 - length, (off_t)length);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -111,15 +111,23 @@ static bool read_cgroup(pid_t tid, char text[CGROUP_TEXT_MAX])
     return true;
 }
 
-/* A process in another mount namespace. */
-static void identify_foreign(pid_t tid, ino_t mount_namespace, struct caller *out)
+static int open_cgroup(pid_t tid)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)tid);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* A process in another mount namespace. `cgroup`: open_cgroup, or −1. */
+static void identify_foreign(pid_t tid, ino_t mount_namespace, int cgroup, struct caller *out)
 {
     char text[CGROUP_TEXT_MAX];
     char path[64];
     dev_t device;
     ino_t inode;
 
-    if (!read_cgroup(tid, text))
+    if (cgroup < 0 || !read_cgroup(cgroup, text))
         return;
     if (cgroup_find_container(text, out->container_id)) {
         out->kind = CALLER_CONTAINER;
@@ -136,20 +144,113 @@ static void identify_foreign(pid_t tid, ino_t mount_namespace, struct caller *ou
     caller_name_namespace(mount_namespace, out->container_id);
 }
 
+/* False: nothing can be told of it. */
+static bool identify_begin(pid_t tid, struct caller *out)
+{
+    *out = (struct caller){.kind = CALLER_UNKNOWN};
+    pthread_once(&host.once, host_read);
+    return tid > 0 && host.known;
+}
+
 void caller_identify(pid_t tid, struct caller *out)
 {
+    _cleanup_(close_p) int cgroup = -1;
     ino_t mount_namespace;
 
-    *out = (struct caller){.kind = CALLER_UNKNOWN};
-    if (tid <= 0)
+    if (!identify_begin(tid, out) || !caller_read_namespace(tid, &mount_namespace))
         return;
-    pthread_once(&host.once, host_read);
-    if (!host.known || !caller_read_namespace(tid, &mount_namespace))
-        return;
-    if (mount_namespace == host.mount_namespace)
+    if (mount_namespace == host.mount_namespace) {
         out->kind = CALLER_HOST;
-    else
-        identify_foreign(tid, mount_namespace, out);
+        return;
+    }
+    cgroup = open_cgroup(tid);
+    identify_foreign(tid, mount_namespace, cgroup, out);
+}
+
+/* ---- callers that come again -------------------------------------------------- */
+
+enum { KEPT = 8 };
+
+/*
+ * What was opened of a caller, to be read again with its next request. Such a descriptor is bound
+ * to the task and not to its number: while it can be read, that task is there, and has the number
+ * still, which so belongs to nobody else. And it is read each time: nothing of what is answered is
+ * old.
+ */
+struct kept {
+    pid_t tid;     /* 0: empty */
+    int namespace; /* the link ns/mnt itself, by O_PATH: it holds no namespace */
+    int cgroup;    /* −1: not needed yet */
+};
+
+/* A worker's own, so that it needs no lock. */
+static _Thread_local struct kept kept_by_thread[KEPT];
+static pthread_key_t kept_key;
+static pthread_once_t kept_once = PTHREAD_ONCE_INIT;
+
+static void kept_close(struct kept *kept)
+{
+    if (!kept->tid)
+        return;
+    close(kept->namespace);
+    if (kept->cgroup >= 0)
+        close(kept->cgroup);
+    kept->tid = 0;
+}
+
+static void kept_close_all(void *all)
+{
+    for (struct kept *kept = all; kept < (struct kept *)all + KEPT; kept++)
+        kept_close(kept);
+}
+
+static void kept_key_make(void)
+{
+    if (pthread_key_create(&kept_key, kept_close_all) != 0)
+        abort(); /* a process may have many keys, and has few */
+}
+
+/* Opens anew. False: it is gone, or descriptors are short. */
+static bool kept_open(struct kept *kept, pid_t tid)
+{
+    char path[64];
+
+    pthread_once(&kept_once, kept_key_make);
+    if (pthread_setspecific(kept_key, kept_by_thread) != 0)
+        return false;
+    kept_close(kept);
+    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)tid);
+    kept->namespace = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (kept->namespace < 0)
+        return false;
+    kept->cgroup = -1;
+    kept->tid = tid;
+    return true;
+}
+
+void caller_identify_again(pid_t tid, struct caller *out)
+{
+    ino_t mount_namespace;
+    struct kept *kept;
+
+    if (!identify_begin(tid, out))
+        return;
+    kept = &kept_by_thread[tid % KEPT];
+    if (kept->tid != tid || !read_namespace(kept->namespace, "", &mount_namespace)) {
+        if (!kept_open(kept, tid)) {
+            caller_identify(tid, out);
+            return;
+        }
+        if (!read_namespace(kept->namespace, "", &mount_namespace))
+            return;
+    }
+    if (mount_namespace == host.mount_namespace) {
+        out->kind = CALLER_HOST;
+        return;
+    }
+    if (kept->cgroup < 0)
+        kept->cgroup = open_cgroup(tid);
+    identify_foreign(tid, mount_namespace, kept->cgroup, out);
 }
 
 void caller_name_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1])

@@ -30,6 +30,12 @@ struct caller {
  * pid namespace). */
 void caller_identify(pid_t tid, struct caller *out);
 
+/*
+ * The same, for one whose request waits and who is likely to come again: cheaper then, and as new.
+ * Keeps a few descriptors of such callers until this thread ends.
+ */
+void caller_identify_again(pid_t tid, struct caller *out);
+
 /* The inode of the thread's mount namespace. False: gone, or not ours to see. */
 bool caller_read_namespace(pid_t tid, ino_t *out);
 

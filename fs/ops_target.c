@@ -20,7 +20,7 @@
 
 static void asker_identify(fuse_req_t req, struct volume_ref volume, struct asker *asker)
 {
-    caller_identify(fuse_req_ctx(req)->pid, &asker->caller);
+    caller_identify_again(fuse_req_ctx(req)->pid, &asker->caller);
     asker->reader =
         asker->caller.kind == CALLER_CONTAINER &&
         volume_table_restricts(session_of(req)->table, volume, asker->caller.container_id);

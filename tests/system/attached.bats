@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2016,SC2030,SC2031 # expanded in containers; the id is of one container
+# shellcheck disable=SC2016,SC2030,SC2031,SC2153 # expanded in containers; one id at a time
 # A container all of whose attachments to a volume are read-only cannot change it, whatever it does
 # to its own mounts; everybody else can.
 
@@ -92,7 +92,16 @@ refused() {
     container_run w touch /data/by-reader
 }
 
-# In one process, which knows all names and attributes: ask COMMAND
+# A container of one process, which knows all names and attributes by and by.
+start_answering() {
+    container_make_root
+    mkfifo "$CONTAINER_ROOT/tmp/ask" "$CONTAINER_ROOT/tmp/answer"
+    container_start v sh -c 'while read -r command; do
+        if eval "$command" 2>/tmp/error; then echo wrote; else cat /tmp/error; fi >/tmp/answer
+    done <>/tmp/ask'
+}
+
+# ask COMMAND: what it came to.
 ask() {
     echo "$1" >"$CONTAINER_ROOT/tmp/ask"
     timeout 10 cat "$CONTAINER_ROOT/tmp/answer"
@@ -101,11 +110,7 @@ ask() {
 @test "a change takes effect at once in a container that runs" {
     local i
 
-    container_make_root
-    mkfifo "$CONTAINER_ROOT/tmp/ask" "$CONTAINER_ROOT/tmp/answer"
-    container_start v sh -c 'while read -r command; do
-        if eval "$command" 2>/tmp/error; then echo wrote; else cat /tmp/error; fi >/tmp/answer
-    done <>/tmp/ask'
+    start_answering
     for i in 1 2 3 4 5; do
         [ "$(ask 'true >>/data/file')" = wrote ]
         volctl attach "$CONTAINER_ID" v:/data:ro
@@ -120,6 +125,24 @@ ask() {
         esac
     done
     [ "$(ask 'true >>/data/file')" = wrote ]
+    container_stop
+}
+
+# One process, which asks by the same number all the time.
+@test "who changes containers is in the one it is in now" {
+    local reader=$CONTAINER_ID group other i
+
+    volctl attach "$reader" v:/data:ro
+    group=$(container_group)
+    CONTAINER_ID=$(random_id)
+    other=$(container_group)
+    start_answering
+    for i in 1 2 3; do
+        [ "$(ask 'true >>/data/file')" = wrote ]
+        echo "$CONTAINER_PID" >"$group/cgroup.procs"
+        [[ $(ask 'true >>/data/file') == *'Read-only file system'* ]]
+        echo "$CONTAINER_PID" >"$other/cgroup.procs"
+    done
     container_stop
 }
 
@@ -289,7 +312,7 @@ volumefs_in_pid_namespace() {
         --socket "$SOCKET" "--plugin-socket=$WORK/plugin.sock" "$TREE" >>"$WORK/daemon.log" 2>&1 3>&- &
     outer=$!
     eventually 30 test -e "$TREE/.volumefs/status"
-    read -r DAEMON_PID <"/proc/$outer/task/$outer/children"
+    DAEMON_PID=$(tr -d ' ' <"/proc/$outer/task/$outer/children")
 }
 
 @test "attachments that cannot be read let no container write, and spare other volumes" {

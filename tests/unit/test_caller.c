@@ -3,13 +3,17 @@
 #include "fs/cgroup.h"
 #include "tests/unit/cmocka_all.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -210,31 +214,70 @@ static void test_nobody_is_unknown(void **state)
     assert_int_equal(caller.kind, CALLER_UNKNOWN);
 }
 
-/* A child in a mount namespace of its own, with another root if `root` is given, until killed. */
-static pid_t start_child(const char *root)
+static void skip_unless_root(void)
+{
+    if (geteuid() != 0) {
+        print_message("# skip: needs root for namespaces\n");
+        skip();
+    }
+}
+
+/* In the child: enters a mount namespace of its own, with another root if `root` is given, says so,
+ * and waits to be killed, at the latest by the end of this program. */
+static void child_wait(const int ready[2], const char *root)
+{
+    bool ok = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && unshare(CLONE_NEWNS) == 0 &&
+              (!root || (chroot(root) == 0 && chdir("/") == 0));
+    char byte = ok;
+
+    if (write(ready[1], &byte, 1) == 1)
+        pause();
+    _exit(1);
+}
+
+/* fork, by which the child gets the number `tid`. The kernel counts on from the last number given;
+ * others may be faster. */
+static pid_t fork_as(pid_t tid)
+{
+    for (int i = 0; i < 1000; i++) {
+        int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+        pid_t pid;
+
+        assert_true(fd >= 0);
+        assert_true(dprintf(fd, "%d", (int)tid - 1) > 0);
+        close(fd);
+        pid = fork();
+        if (pid == 0 && getpid() != tid)
+            _exit(0);
+        if (pid == 0 || pid == tid)
+            return pid;
+        waitpid(pid, NULL, 0);
+    }
+    return -1;
+}
+
+/* A child as above, with the number `tid`; 0: any. */
+static pid_t start_child_as(pid_t tid, const char *root)
 {
     int ready[2];
-    char byte = 1;
+    char byte;
     pid_t pid;
 
     assert_int_equal(pipe(ready), 0);
-    pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        bool ok = unshare(CLONE_NEWNS) == 0 && (!root || (chroot(root) == 0 && chdir("/") == 0));
-
-        if (!ok)
-            byte = 0;
-        if (write(ready[1], &byte, 1) != 1)
-            _exit(1);
-        pause();
-        _exit(0);
-    }
+    pid = tid ? fork_as(tid) : fork();
+    if (pid == 0)
+        child_wait(ready, root);
+    assert_true(pid > 0);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     close(ready[0]);
     close(ready[1]);
     assert_int_equal(byte, 1);
     return pid;
+}
+
+static pid_t start_child(const char *root)
+{
+    return start_child_as(0, root);
 }
 
 /*
@@ -248,10 +291,7 @@ static void test_proc_of_another_pid_namespace_tells_nothing(void **state)
     pid_t pid;
 
     (void)state;
-    if (geteuid() != 0) {
-        print_message("# skip: needs root for a pid namespace\n");
-        skip();
-    }
+    skip_unless_root();
     pid = fork();
     if (pid == 0) {
         if (unshare(CLONE_NEWPID) < 0)
@@ -280,10 +320,7 @@ static void test_copied_namespace_is_the_host(void **state)
     pid_t pid;
 
     (void)state;
-    if (geteuid() != 0) {
-        print_message("# skip: needs root for a mount namespace\n");
-        skip();
-    }
+    skip_unless_root();
     pid = start_child(NULL);
     caller_identify(pid, &caller);
     stop_child(pid);
@@ -297,10 +334,7 @@ static void test_namespace_with_another_root_is_a_container(void **state)
     pid_t pid;
 
     (void)state;
-    if (geteuid() != 0) {
-        print_message("# skip: needs root for a mount namespace\n");
-        skip();
-    }
+    skip_unless_root();
     assert_non_null(mkdtemp(root));
     pid = start_child(root);
     caller_identify(pid, &caller);
@@ -308,6 +342,120 @@ static void test_namespace_with_another_root_is_a_container(void **state)
     rmdir(root);
     assert_int_equal(caller.kind, CALLER_CONTAINER);
     assert_memory_equal(caller.container_id, "mnt-", 4);
+}
+
+/* ---- callers that come again -------------------------------------------------- */
+
+static enum caller_kind kind_again(pid_t pid)
+{
+    struct caller caller;
+
+    caller_identify_again(pid, &caller);
+    return caller.kind;
+}
+
+/* Whoever had the number before, and whether or not it was asked for meanwhile. */
+static void test_a_reused_id_is_who_has_it_now(void **state)
+{
+    char root[] = "/tmp/volumefs-caller-XXXXXX";
+    pid_t pid, same;
+
+    (void)state;
+    skip_unless_root();
+    assert_non_null(mkdtemp(root));
+    pid = start_child(root);
+    assert_int_equal(kind_again(pid), CALLER_CONTAINER);
+    assert_int_equal(kind_again(pid), CALLER_CONTAINER);
+    stop_child(pid);
+    same = start_child_as(pid, NULL);
+    assert_int_equal(same, pid);
+    assert_int_equal(kind_again(pid), CALLER_HOST);
+    stop_child(pid);
+    assert_int_equal(kind_again(pid), CALLER_UNKNOWN);
+    same = start_child_as(pid, root);
+    assert_int_equal(same, pid);
+    assert_int_equal(kind_again(pid), CALLER_CONTAINER);
+    stop_child(pid);
+    rmdir(root);
+}
+
+static void test_who_becomes_a_container_is_one(void **state)
+{
+    char root[] = "/tmp/volumefs-caller-XXXXXX";
+    int go[2], done[2];
+    char byte = 1;
+    pid_t pid;
+
+    (void)state;
+    skip_unless_root();
+    assert_non_null(mkdtemp(root));
+    assert_int_equal(pipe(go), 0);
+    assert_int_equal(pipe(done), 0);
+    pid = fork();
+    if (pid == 0) {
+        if (read(go[0], &byte, 1) == 1)
+            child_wait(done, root);
+        _exit(1);
+    }
+    assert_int_equal(kind_again(pid), CALLER_HOST);
+    assert_int_equal(write(go[1], &byte, 1), 1);
+    assert_int_equal(read(done[0], &byte, 1), 1);
+    assert_int_equal(byte, 1);
+    assert_int_equal(kind_again(pid), CALLER_CONTAINER);
+    stop_child(pid);
+    rmdir(root);
+}
+
+static int count_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = 0;
+
+    assert_non_null(directory);
+    while (readdir(directory)) // NOLINT(concurrency-mt-unsafe): a stream of our own
+        count++;
+    closedir(directory);
+    return count;
+}
+
+enum { MANY = 40, KEPT_MOST = 16 };
+
+struct many {
+    pid_t pids[MANY];
+    int descriptors; /* that a thread keeps of them; −1: it was wrong about one */
+};
+
+static void *identify_many(void *context)
+{
+    int before = count_descriptors();
+    struct many *many = context;
+
+    for (int i = 0; i < MANY * 3; i++)
+        if (kind_again(many->pids[i * 7 % MANY]) != CALLER_CONTAINER)
+            return NULL;
+    many->descriptors = count_descriptors() - before;
+    return NULL;
+}
+
+static void test_few_descriptors_are_kept_and_none_outlives_its_thread(void **state)
+{
+    char root[] = "/tmp/volumefs-caller-XXXXXX";
+    struct many many = {.descriptors = -1};
+    int before = count_descriptors();
+    pthread_t thread;
+
+    (void)state;
+    skip_unless_root();
+    assert_non_null(mkdtemp(root));
+    for (int i = 0; i < MANY; i++)
+        many.pids[i] = start_child(root);
+    assert_int_equal(pthread_create(&thread, NULL, identify_many, &many), 0);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < MANY; i++)
+        stop_child(many.pids[i]);
+    assert_in_range(many.descriptors, 1, KEPT_MOST);
+    assert_int_equal(count_descriptors(), before);
+    rmdir(root);
 }
 
 int main(void)
@@ -321,6 +469,9 @@ int main(void)
         cmocka_unit_test(test_nobody_is_unknown),
         cmocka_unit_test(test_copied_namespace_is_the_host),
         cmocka_unit_test(test_namespace_with_another_root_is_a_container),
+        cmocka_unit_test(test_a_reused_id_is_who_has_it_now),
+        cmocka_unit_test(test_who_becomes_a_container_is_one),
+        cmocka_unit_test(test_few_descriptors_are_kept_and_none_outlives_its_thread),
     };
 
     return cmocka_run_group_tests_name("caller", tests, NULL, NULL);
