@@ -72,6 +72,12 @@ struct target {
  * answer. The root and the views are not nodes: EPERM for changes, else EINVAL.
  */
 int target_enter(struct target *target, fuse_req_t req, fuse_ino_t ino, enum operation operation);
+/*
+ * The other object of a change that has entered `first`, which is decided for both: EXDEV in
+ * another volume.
+ */
+int target_enter_beside(struct target *target, const struct target *first, fuse_req_t req,
+                        fuse_ino_t ino);
 /* Ends it, before the reply. A change is noted for the volume's usage. */
 void target_leave(struct target *target);
 

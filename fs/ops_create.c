@@ -109,11 +109,8 @@ void op_symlink(fuse_req_t req, const char *text, fuse_ino_t parent, const char 
 static int link_into(const struct target *file, const struct target *dir, const char *name,
                      struct fuse_entry_param *e)
 {
-    int err;
+    int err = -backing_link(file->fd, dir->fd, name);
 
-    if (file->node->volume.index != dir->node->volume.index)
-        return EXDEV;
-    err = -backing_link(file->fd, dir->fd, name);
     return err ? err : entry_lookup(dir->session, dir->node->volume, dir->fd, name, e);
 }
 
@@ -124,7 +121,7 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *
     int err = target_enter(&file, req, ino, OPERATION_CHANGE);
 
     if (!err) {
-        err = target_enter(&dir, req, new_parent, OPERATION_CHANGE);
+        err = target_enter_beside(&dir, &file, req, new_parent);
         if (!err) {
             err = link_into(&file, &dir, new_name, &e);
             target_leave(&dir);

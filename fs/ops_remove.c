@@ -85,11 +85,9 @@ static int rename_between(fuse_req_t req, fuse_ino_t parent, const char *name,
 
     if (err)
         return err;
-    err = target_enter(&to, req, new_parent, OPERATION_CHANGE);
+    err = target_enter_beside(&to, &from, req, new_parent);
     if (!err) {
-        if (from.node->volume.index != to.node->volume.index)
-            err = EXDEV;
-        else if (flags & RENAME_WHITEOUT) /* makes a file, in the caller's name */
+        if (flags & RENAME_WHITEOUT) /* makes a file, in the caller's name */
             err = -cred_assume(ctx->uid, ctx->gid, 0);
         if (!err) {
             victim = victim_hold(&to, new_name);

@@ -44,20 +44,44 @@ static int node_decide(fuse_req_t req, const struct node *node, enum operation o
     return err;
 }
 
-int target_enter(struct target *target, fuse_req_t req, fuse_ino_t ino, enum operation operation)
+static int target_pin(struct target *target)
 {
-    struct session *session = session_of(req);
-    int err;
+    target->fd = node_acquire_fd(target->session->nodes, target->node);
+    return target->fd < 0 ? -target->fd : 0;
+}
 
-    target->session = session;
-    target->node = node_get(session->nodes, ino);
+static int target_find(struct target *target, fuse_req_t req, fuse_ino_t ino,
+                       enum operation operation)
+{
+    target->session = session_of(req);
+    target->node = node_get(target->session->nodes, ino);
     if (!target->node)
         return operation_alters(operation) ? EPERM : EINVAL;
-    err = node_decide(req, target->node, operation);
-    if (err)
-        return err;
-    target->fd = node_acquire_fd(session->nodes, target->node);
-    return target->fd < 0 ? -target->fd : 0;
+    return 0;
+}
+
+int target_enter(struct target *target, fuse_req_t req, fuse_ino_t ino, enum operation operation)
+{
+    int err = target_find(target, req, ino, operation);
+
+    if (!err)
+        err = node_decide(req, target->node, operation);
+    return err ? err : target_pin(target);
+}
+
+static bool volume_is_same(struct volume_ref a, struct volume_ref b)
+{
+    return a.index == b.index && a.generation == b.generation;
+}
+
+int target_enter_beside(struct target *target, const struct target *first, fuse_req_t req,
+                        fuse_ino_t ino)
+{
+    int err = target_find(target, req, ino, OPERATION_CHANGE);
+
+    if (!err && !volume_is_same(target->node->volume, first->node->volume))
+        err = EXDEV;
+    return err ? err : target_pin(target);
 }
 
 void target_leave(struct target *target)
