@@ -11,6 +11,7 @@
 #include "fs/caller.h"
 
 #include "catalog/cleanup.h"
+#include "fs/caller_known.h"
 #include "fs/cgroup.h"
 
 #include <errno.h>
@@ -22,8 +23,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { CGROUP_TEXT_MAX = 16 << 10 };
 
 /* What makes a process one of the host's. */
 static struct {
@@ -119,6 +118,13 @@ static int open_cgroup(pid_t tid)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+bool caller_read_cgroup(pid_t tid, char text[CGROUP_TEXT_MAX])
+{
+    _cleanup_(close_p) int fd = open_cgroup(tid);
+
+    return fd >= 0 && read_cgroup(fd, text);
+}
+
 /* A process in another mount namespace. `cgroup`: open_cgroup, or −1. */
 static void identify_foreign(pid_t tid, ino_t mount_namespace, int cgroup, struct caller *out)
 {
@@ -129,7 +135,8 @@ static void identify_foreign(pid_t tid, ino_t mount_namespace, int cgroup, struc
 
     if (cgroup < 0 || !read_cgroup(cgroup, text))
         return;
-    if (cgroup_find_container(text, out->container_id)) {
+    if (cgroup_find_container(text, out->container_id) ||
+        caller_known_find(mount_namespace, text, out->container_id)) {
         out->kind = CALLER_CONTAINER;
         return;
     }

@@ -8,7 +8,8 @@
  *
  * A process is in a container when its mount namespace is not the daemon's and
  * either its cgroup names a container (Docker, Podman, containerd, CRI-O,
- * runc/crun, nspawn, LXC) or its root directory is not the host's.
+ * runc/crun, nspawn, LXC), or it is of one that is recorded with a process of it
+ * (caller_known.h), or its root directory is not the host's.
  */
 #pragma once
 
@@ -17,7 +18,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { CONTAINER_ID_SHORT = 12 }; /* digits that engines show of an id */
+enum {
+    CONTAINER_ID_SHORT = 12, /* digits that engines show of an id */
+    CGROUP_TEXT_MAX = 16 << 10,
+};
 
 enum caller_kind { CALLER_UNKNOWN, CALLER_HOST, CALLER_CONTAINER };
 
@@ -38,6 +42,9 @@ void caller_identify_again(pid_t tid, struct caller *out);
 
 /* The inode of the thread's mount namespace. False: gone, or not ours to see. */
 bool caller_read_namespace(pid_t tid, ino_t *out);
+
+/* The text of /proc/TID/cgroup. False as above. */
+bool caller_read_cgroup(pid_t tid, char text[CGROUP_TEXT_MAX]);
 
 /* The id to use for a container whose cgroup does not name one: "mnt-INODE" of its namespace. */
 void caller_name_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1]);

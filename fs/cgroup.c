@@ -258,3 +258,33 @@ bool cgroup_find_container(const char *text, char id[CONTAINER_ID_MAX + 1])
     id[0] = 0;
     return false;
 }
+
+static bool path_has_component(struct span path, const char *name)
+{
+    const char *end = path.start + path.length;
+    const char *at = path.start;
+
+    while (at < end) {
+        const char *slash = memchr(at, '/', (size_t)(end - at));
+        const char *stop = slash ? slash : end;
+
+        if (span_is((struct span){at, (size_t)(stop - at)}, name))
+            return true;
+        at = stop + 1;
+    }
+    return false;
+}
+
+bool cgroup_has_component(const char *text, const char *name)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        struct span line = {text, length};
+        struct span path;
+
+        if (line_path(line, &path) && path_has_component(path, name))
+            return true;
+        text += length + (text[length] == '\n');
+    }
+    return false;
+}

@@ -15,3 +15,6 @@
  * none.
  */
 bool cgroup_find_container(const char *text, char id[CONTAINER_ID_MAX + 1]);
+
+/* Pure: whether any component of a path in that text is `name`. */
+bool cgroup_has_component(const char *text, const char *name);

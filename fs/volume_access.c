@@ -62,12 +62,13 @@ static void renew_locked(struct volumes *volumes, const struct volume_entry *vol
     (void)!volume_table_set_access(volumes->table, volume->ref, list);
 }
 
-void volume_access_renew(struct volumes *volumes, const char *volume_id)
+void volume_access_renew(struct volumes *volumes, const char *volume_id, bool may_restrict)
 {
     struct volume_entry volume;
 
     pthread_mutex_lock(&volumes->access_mutex);
-    if (volume_table_find_by_id(volumes->table, volume_id, &volume))
+    if (volume_table_find_by_id(volumes->table, volume_id, &volume) &&
+        (may_restrict || (volume_table_flags(volumes->table, volume.ref) & VOLUME_FLAG_READERS)))
         renew_locked(volumes, &volume);
     pthread_mutex_unlock(&volumes->access_mutex);
 }
@@ -107,7 +108,7 @@ int volume_access_drop_container(struct volumes *volumes, const char *container_
     if (r == 0)
         r = catalog_container_delete(volumes->catalog, container_id, e);
     for (size_t i = 0; r == 0 && i < ids.count; i++)
-        volume_access_renew(volumes, ids.items[i]);
+        volume_access_renew(volumes, ids.items[i], false);
     return r;
 }
 
@@ -169,5 +170,5 @@ void volumes_load_access(struct volumes *volumes)
         return;
     /* one by one: what cannot be read closes those volumes only */
     for (uint32_t i = 0; volume_table_next(volumes->table, i, &entry); i = entry.ref.index + 1)
-        volume_access_renew(volumes, entry.id);
+        volume_access_renew(volumes, entry.id, true);
 }

@@ -273,7 +273,8 @@ static void attaching_renew_access(const struct attaching *attaching)
 {
     for (size_t i = 0; attaching->recorded && i < attaching->count; i++)
         if (attaching->items[i].name[0])
-            volume_access_renew(attaching->volumes, attaching->items[i].volume.id);
+            volume_access_renew(attaching->volumes, attaching->items[i].volume.id,
+                                attaching->items[i].spec->readonly);
 }
 
 /* What was made on the way may have been looked up before it was taken away again. */
@@ -462,7 +463,7 @@ int volumes_detach(struct volumes *volumes, const char *key, const char *destina
         return r;
     r = detach_locked(volumes, &container, destination, &touched, e);
     for (size_t i = 0; i < touched.count; i++)
-        volume_access_renew(volumes, touched.items[i].id);
+        volume_access_renew(volumes, touched.items[i].id, true);
     stripes_unlock(volumes, mask);
     for (size_t i = 0; r == 0 && i < touched.count; i++)
         volumes_tell_rules(volumes, touched.items[i].name, touched.items[i].ref);

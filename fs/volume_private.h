@@ -81,8 +81,11 @@ int volumes_recover(struct volumes *volumes, struct error *e);
 
 /* ---- volume_access.c ------------------------------------------------------ */
 
-/* After a change of a volume's attachments, before that is acknowledged. */
-void volume_access_renew(struct volumes *volumes, const char *volume_id);
+/*
+ * After a change of a volume's attachments, before that is acknowledged. `may_restrict`: it may
+ * have made a container one that only reads; otherwise nothing is read where there was none.
+ */
+void volume_access_renew(struct volumes *volumes, const char *volume_id, bool may_restrict);
 /* catalog_container_delete, with its attachments, and what follows for its volumes. */
 int volume_access_drop_container(struct volumes *volumes, const char *container_id,
                                  struct error *e);
@@ -159,8 +162,9 @@ int volume_container_review(struct volumes *volumes, const char *id, int64_t *si
 
 /* ---- volume_watch.c ------------------------------------------------------------- */
 
-/* Finds out when the process ends: takes `pidfd` over. What cannot be watched is reviewed later. */
-void volumes_watch(struct volumes *volumes, const char *container_id, int pidfd);
+/* Finds out when the process ends, and knows its control group until then: takes `pidfd` over. What
+ * cannot be watched is reviewed later. */
+void volumes_watch(struct volumes *volumes, const char *container_id, pid_t pid, int pidfd);
 /* Reviews the container soon, and until it need not be any more. */
 void volumes_review(struct volumes *volumes, const char *container_id);
 int volumes_start_watch(struct volumes *volumes, struct error *e);

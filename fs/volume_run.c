@@ -250,7 +250,7 @@ int volumes_container_start(struct volumes *volumes, const char *key,
     else if (r == 0)
         r = start_own(volumes, out, &starting, e);
     if (r == 0)
-        volumes_watch(volumes, out->id, steal_fd(&starting.pidfd));
+        volumes_watch(volumes, out->id, starting.run.pid, steal_fd(&starting.pidfd));
     return r;
 }
 
@@ -433,7 +433,7 @@ int volume_container_review(struct volumes *volumes, const char *id, int64_t *si
         return 0;
     }
     if (pidfd >= 0)
-        volumes_watch(volumes, id, pidfd);
+        volumes_watch(volumes, id, run.pid, pidfd);
     *keep = r != 0; /* tried again */
     if (r || container.state != CONTAINER_EXITED)
         return r;

@@ -6,6 +6,7 @@
  * set alone, by the container's id, and is freed by the thread. It holds no lock while it reviews.
  */
 #include "catalog/cleanup.h"
+#include "fs/caller_known.h"
 #include "fs/process.h"
 #include "fs/volume_private.h"
 
@@ -24,6 +25,7 @@ enum {
 struct watched {
     struct watched *next;
     int pidfd;
+    pid_t pid;
     char container_id[CONTAINER_ID_MAX + 1];
 };
 
@@ -148,11 +150,12 @@ static void watched_remove(struct watch *watch, struct watched *watched)
     *place = watched->next;
     pthread_mutex_unlock(&watch->mutex);
     close(watched->pidfd); /* and so it leaves the epoll set */
+    caller_known_remove(watched->container_id, watched->pid);
     free(watched);
 }
 
 /* Whether the thread will be told. The descriptor is taken over then. */
-static bool watch_add(struct watch *watch, const char *container_id, int pidfd)
+static bool watch_add(struct watch *watch, const char *container_id, pid_t pid, int pidfd)
 {
     struct watched *watched = calloc(1, sizeof(*watched));
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = watched};
@@ -160,7 +163,12 @@ static bool watch_add(struct watch *watch, const char *container_id, int pidfd)
     if (!watched)
         return false;
     watched->pidfd = pidfd;
+    watched->pid = pid;
     memcpy(watched->container_id, container_id, strnlen(container_id, CONTAINER_ID_MAX));
+    if (caller_known_add(container_id, pid) < 0) {
+        free(watched);
+        return false;
+    }
     pthread_mutex_lock(&watch->mutex);
     watched->next = watch->watched;
     watch->watched = watched;
@@ -172,9 +180,9 @@ static bool watch_add(struct watch *watch, const char *container_id, int pidfd)
     return false;
 }
 
-void volumes_watch(struct volumes *volumes, const char *container_id, int pidfd)
+void volumes_watch(struct volumes *volumes, const char *container_id, pid_t pid, int pidfd)
 {
-    if (volumes->watch && watch_add(volumes->watch, container_id, pidfd))
+    if (volumes->watch && watch_add(volumes->watch, container_id, pid, pidfd))
         return;
     close(pidfd);
     volumes_review(volumes, container_id);
@@ -223,7 +231,7 @@ static int visit_run(void *context, const struct container *container, const str
     if (fd < 0)
         reviews_add(volumes, container->id);
     else
-        volumes_watch(volumes, container->id, fd);
+        volumes_watch(volumes, container->id, run->pid, fd);
     return 0;
 }
 

@@ -64,8 +64,7 @@ bind() {
         '{type: "bind", source: $source, destination: $destination, options: $options}'
 }
 
-# make_bundle [MOUNT…]: $BUNDLE, with the hook at the stages of $STAGES. The cgroup is called as
-# runc does where there is systemd.
+# make_bundle [MOUNT…]: $BUNDLE, with the hook at the stages of $STAGES.
 make_bundle() {
     local mounts arguments
 
@@ -76,9 +75,9 @@ make_bundle() {
     mounts=$(printf '%s\n' "$@" | jq -s .)
     arguments=$(texts volumefs-oci-hook "${HOOK_ARGUMENTS[@]}")
     jq --arg root "$WORK/rootfs" --arg hook "$HOOK" --arg stages "${STAGES:-createRuntime poststop}" \
-        --arg cgroup "/runc-$ID.scope" --argjson mounts "$mounts" --argjson arguments "$arguments" '
+        --argjson mounts "$mounts" --argjson arguments "$arguments" '
         .process.terminal = false | .process.args = ["sleep", "1000"] | .root.path = $root |
-        .linux.cgroupsPath = $cgroup | .mounts += $mounts |
+        .mounts += $mounts |
         .hooks = ($stages | split(" ") |
             map({key: ., value: [{path: $hook, args: $arguments, timeout: 30}]}) | from_entries)' \
         "$BUNDLE/config.json" >"$WORK/config.json"
@@ -133,6 +132,27 @@ inspect() {
     refcount_is foo 0
     refcount_is bar 0
     is_unknown "$ID"
+}
+
+# Its control group is /ID, as nobody would know a container by.
+@test "runc: a container with a name of its own is one, and is kept from what it may only read" {
+    make_bundle "$(bind "$TREE/foo" /data ro)"
+    jq '.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])' "$BUNDLE/config.json" \
+        >"$WORK/config.json"
+    mv "$WORK/config.json" "$BUNDLE/config.json"
+    container_run
+    refcount_is foo 1
+    for change in 'mount -o remount,bind,rw /data; touch /data/x' \
+        'unshare -m sh -c "mount -o remount,bind,rw /data; touch /data/x"'; do
+        fails runc exec "$ID" sh -c "$change"
+        [[ $output == *'Read-only file system'* ]]
+    done
+    [ ! -e "$TREE/foo/x" ]
+    daemon_kill
+    daemon_start
+    refcount_is foo 1
+    container_remove
+    refcount_is foo 0
 }
 
 @test "runc: a container counts before its first process runs" {

@@ -1,5 +1,6 @@
 /* Whose control group a text names, and who a process is. */
 #include "fs/caller.h"
+#include "fs/caller_known.h"
 #include "fs/cgroup.h"
 #include "tests/unit/cmocka_all.h"
 
@@ -458,6 +459,51 @@ static void test_few_descriptors_are_kept_and_none_outlives_its_thread(void **st
     rmdir(root);
 }
 
+static void test_a_container_is_known_by_its_process(void **state)
+{
+    char root[] = "/tmp/volumefs-caller-XXXXXX";
+    struct caller caller;
+    pid_t pid;
+
+    (void)state;
+    skip_unless_root();
+    assert_non_null(mkdtemp(root));
+    pid = start_child(root);
+    assert_int_equal(caller_known_add("web", pid), 0);
+    assert_int_equal(caller_known_add("me", getpid()), 0); /* the host is nobody's */
+    caller_identify(pid, &caller);
+    assert_int_equal(caller.kind, CALLER_CONTAINER);
+    assert_string_equal(caller.container_id, "web");
+    caller_identify(getpid(), &caller);
+    assert_int_equal(caller.kind, CALLER_HOST);
+    caller_known_remove("web", getpid()); /* not so */
+    caller_known_add("web", pid);
+    caller_known_remove("web", pid);
+    caller_identify(pid, &caller);
+    assert_string_equal(caller.container_id, "web");
+    caller_known_remove("web", pid);
+    caller_identify(pid, &caller);
+    assert_int_equal(strncmp(caller.container_id, "mnt-", 4), 0);
+    stop_child(pid);
+    rmdir(root);
+}
+
+static void test_a_component_is_whole(void **state)
+{
+    static const char text[] = "5:devices:/web\n4:memory:/user/web-2\n0::/a:b/system.slice\n";
+
+    (void)state;
+    assert_true(cgroup_has_component(text, "web"));
+    assert_true(cgroup_has_component(text, "web-2"));
+    assert_true(cgroup_has_component(text, "a:b"));
+    assert_true(cgroup_has_component(text, "system.slice"));
+    assert_false(cgroup_has_component(text, "eb"));
+    assert_false(cgroup_has_component(text, "slice"));
+    assert_false(cgroup_has_component(text, "memory"));
+    assert_false(cgroup_has_component("", "web"));
+    assert_false(cgroup_has_component("no such line", "line"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +515,8 @@ int main(void)
         cmocka_unit_test(test_nobody_is_unknown),
         cmocka_unit_test(test_copied_namespace_is_the_host),
         cmocka_unit_test(test_namespace_with_another_root_is_a_container),
+        cmocka_unit_test(test_a_container_is_known_by_its_process),
+        cmocka_unit_test(test_a_component_is_whole),
         cmocka_unit_test(test_a_reused_id_is_who_has_it_now),
         cmocka_unit_test(test_who_becomes_a_container_is_one),
         cmocka_unit_test(test_few_descriptors_are_kept_and_none_outlives_its_thread),

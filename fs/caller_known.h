@@ -1,0 +1,22 @@
+/*
+ * Containers that are recorded with a process of theirs: so that one whose control group has no
+ * known form (runc's, of an id that somebody chose: /web) is known by that, and by its mount
+ * namespace. Safe from any thread.
+ */
+#pragma once
+
+#include "catalog/name.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Notes that process `pid` is of the container `id`; forgotten as often as noted. Nothing is noted
+ * of a process of the host's mount namespace, or one that is gone. −ENOMEM.
+ */
+int caller_known_add(const char *id, pid_t pid);
+void caller_known_remove(const char *id, pid_t pid);
+
+/* The container of this mount namespace, or that a component of the control group's path in `text`
+ * (/proc/PID/cgroup) is named after, as it was of the process noted. False: none. */
+bool caller_known_find(ino_t mount_namespace, const char *text, char id[CONTAINER_ID_MAX + 1]);
