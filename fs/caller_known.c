@@ -24,8 +24,15 @@ static struct {
     size_t count, size;
 } list = {.lock = PTHREAD_RWLOCK_INITIALIZER};
 
+static bool is_same_name(void *context, const char *name)
+{
+    return strcmp(context, name) == 0;
+}
+
 static bool known_read(const char *id, pid_t pid, struct known *out)
 {
+    char found[CONTAINER_ID_MAX + 1];
+    struct cgroup_names names = {is_same_name, out->id};
     char text[CGROUP_TEXT_MAX];
     ino_t own;
 
@@ -34,7 +41,7 @@ static bool known_read(const char *id, pid_t pid, struct known *out)
     if (!caller_read_namespace(pid, &out->mount_namespace) ||
         !caller_read_namespace(getpid(), &own) || out->mount_namespace == own)
         return false;
-    out->by_cgroup = caller_read_cgroup(pid, text) && cgroup_has_component(text, id);
+    out->by_cgroup = caller_read_cgroup(pid, text) && cgroup_find_known(text, &names, found);
     return true;
 }
 
@@ -79,19 +86,34 @@ void caller_known_remove(const char *id, pid_t pid)
     pthread_rwlock_unlock(&list.lock);
 }
 
+/* With the lock held. */
+static bool is_known_group(void *context, const char *name)
+{
+    (void)context;
+    for (size_t i = 0; i < list.count; i++)
+        if (list.items[i].by_cgroup && strcmp(list.items[i].id, name) == 0)
+            return true;
+    return false;
+}
+
+static bool find_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1])
+{
+    for (size_t i = 0; i < list.count; i++) {
+        if (list.items[i].mount_namespace != mount_namespace)
+            continue;
+        memcpy(id, list.items[i].id, sizeof(list.items[i].id));
+        return true;
+    }
+    return false;
+}
+
 bool caller_known_find(ino_t mount_namespace, const char *text, char id[CONTAINER_ID_MAX + 1])
 {
-    const struct known *found = NULL;
+    struct cgroup_names names = {.is_known = is_known_group};
+    bool found;
 
     pthread_rwlock_rdlock(&list.lock);
-    for (size_t i = 0; !found && i < list.count; i++)
-        if (list.items[i].by_cgroup && cgroup_has_component(text, list.items[i].id))
-            found = &list.items[i];
-    for (size_t i = 0; !found && i < list.count; i++)
-        if (list.items[i].mount_namespace == mount_namespace)
-            found = &list.items[i];
-    if (found)
-        memcpy(id, found->id, sizeof(found->id));
+    found = cgroup_find_known(text, &names, id) || find_namespace(mount_namespace, id);
     pthread_rwlock_unlock(&list.lock);
     return found;
 }

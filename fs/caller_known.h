@@ -17,6 +17,7 @@
 int caller_known_add(const char *id, pid_t pid);
 void caller_known_remove(const char *id, pid_t pid);
 
-/* The container of this mount namespace, or that a component of the control group's path in `text`
- * (/proc/PID/cgroup) is named after, as it was of the process noted. False: none. */
+/* The container that a component of the control group's path in `text` (/proc/PID/cgroup) is named
+ * after, as it was of the process noted, the outermost of several; or else that of this mount
+ * namespace. False: none. */
 bool caller_known_find(ino_t mount_namespace, const char *text, char id[CONTAINER_ID_MAX + 1]);

@@ -201,8 +201,31 @@ static bool is_supervisor(struct span component)
     return span_is(component, "supervisor");
 }
 
-/* The outermost container in one path. */
-static bool path_find_container(struct span path, char id[CONTAINER_ID_MAX + 1])
+/* What a component is looked at for, with those beside it. */
+struct matcher {
+    bool (*match)(const struct matcher *matcher, struct span before, struct span component,
+                  struct span after, char id[CONTAINER_ID_MAX + 1]);
+    const struct cgroup_names *names;
+};
+
+static bool match_engine(const struct matcher *matcher, struct span before, struct span component,
+                         struct span after, char id[CONTAINER_ID_MAX + 1])
+{
+    (void)matcher;
+    return match_component(before, component, id) && !is_supervisor(after);
+}
+
+static bool match_known(const struct matcher *matcher, struct span before, struct span component,
+                        struct span after, char id[CONTAINER_ID_MAX + 1])
+{
+    (void)before;
+    (void)after;
+    return take_name(component, id) && matcher->names->is_known(matcher->names->context, id);
+}
+
+/* The outermost match in one path. */
+static bool path_find(struct span path, const struct matcher *matcher,
+                      char id[CONTAINER_ID_MAX + 1])
 {
     struct span before = {path.start, 0};
     const char *end = path.start + path.length;
@@ -215,7 +238,7 @@ static bool path_find_container(struct span path, char id[CONTAINER_ID_MAX + 1])
 
         if (slash)
             after = (struct span){slash + 1, (size_t)(end - slash - 1)};
-        if (component.length && match_component(before, component, id) && !is_supervisor(after))
+        if (component.length && matcher->match(matcher, before, component, after, id))
             return true;
         if (!slash)
             return false;
@@ -243,48 +266,33 @@ static bool line_path(struct span line, struct span *path)
     return true;
 }
 
+static bool text_find(const char *text, const struct matcher *matcher,
+                      char id[CONTAINER_ID_MAX + 1])
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        struct span line = {text, length};
+        struct span path;
+
+        if (line_path(line, &path) && path_find(path, matcher, id))
+            return true;
+        text += length + (text[length] == '\n');
+    }
+    id[0] = 0;
+    return false;
+}
+
 bool cgroup_find_container(const char *text, char id[CONTAINER_ID_MAX + 1])
 {
-    id[0] = 0;
-    while (*text) {
-        size_t length = strcspn(text, "\n");
-        struct span line = {text, length};
-        struct span path;
+    const struct matcher matcher = {.match = match_engine};
 
-        if (line_path(line, &path) && path_find_container(path, id))
-            return true;
-        text += length + (text[length] == '\n');
-    }
-    id[0] = 0;
-    return false;
+    return text_find(text, &matcher, id);
 }
 
-static bool path_has_component(struct span path, const char *name)
+bool cgroup_find_known(const char *text, const struct cgroup_names *names,
+                       char id[CONTAINER_ID_MAX + 1])
 {
-    const char *end = path.start + path.length;
-    const char *at = path.start;
+    const struct matcher matcher = {match_known, names};
 
-    while (at < end) {
-        const char *slash = memchr(at, '/', (size_t)(end - at));
-        const char *stop = slash ? slash : end;
-
-        if (span_is((struct span){at, (size_t)(stop - at)}, name))
-            return true;
-        at = stop + 1;
-    }
-    return false;
-}
-
-bool cgroup_has_component(const char *text, const char *name)
-{
-    while (*text) {
-        size_t length = strcspn(text, "\n");
-        struct span line = {text, length};
-        struct span path;
-
-        if (line_path(line, &path) && path_has_component(path, name))
-            return true;
-        text += length + (text[length] == '\n');
-    }
-    return false;
+    return text_find(text, &matcher, id);
 }

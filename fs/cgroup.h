@@ -16,5 +16,15 @@
  */
 bool cgroup_find_container(const char *text, char id[CONTAINER_ID_MAX + 1]);
 
-/* Pure: whether any component of a path in that text is `name`. */
-bool cgroup_has_component(const char *text, const char *name);
+/* Which names are containers'. */
+struct cgroup_names {
+    bool (*is_known)(void *context, const char *name);
+    void *context;
+};
+
+/*
+ * Pure: the outermost control group in the text whose name is one of those, for runtimes that call
+ * it as their user called the container (runc and crun by themselves: /web). False: none.
+ */
+bool cgroup_find_known(const char *text, const struct cgroup_names *names,
+                       char id[CONTAINER_ID_MAX + 1]);

@@ -146,6 +146,35 @@ ask() {
     container_stop
 }
 
+# tell_start NAME PID MOUNT: as the hook does.
+tell_start() {
+    curl -sSf --unix-socket "$SOCKET" -H 'Content-Type: application/json' -d "$(jq -nc \
+        --argjson pid "$2" --arg mount "$3" '{Pid: $pid, Runtime: "oci", Mounts: [$mount]}')" \
+        "http://v/volumefs/containers/$1/start" >/dev/null
+}
+
+# Where control groups are called after containers, and one of them makes groups of its own.
+@test "a container does not become another by the name of a group" {
+    local writer
+
+    CONTAINER_ID=writer
+    container_start v sleep 1000
+    writer=$CONTAINER_PID
+    tell_start writer "$writer" type=volume,source=v,target=/data
+    CONTAINER_ID=reader
+    start_answering
+    tell_start reader "$CONTAINER_PID" type=volume,source=v,target=/data,readonly
+    [[ $(ask 'true >>/data/file') == *'Read-only file system'* ]]
+    CONTAINER_ID=reader/writer
+    echo "$CONTAINER_PID" >"$(container_group)/cgroup.procs"
+    [[ $(ask 'true >>/data/file') == *'Read-only file system'* ]]
+    [[ $(ask 'unshare --mount touch /data/file') == *'Read-only file system'* ]]
+    CONTAINER_ID=writer/reader
+    container_run v touch /data/file
+    kill -KILL "$writer"
+    container_stop
+}
+
 # Attaches and detaches container $1, and leaves it as $2 says.
 change_attachment() {
     local i
@@ -322,7 +351,7 @@ volumefs_in_pid_namespace() {
     container_run v touch /data/file
     sqlite3 "$STORE/catalog.db" "UPDATE attachments SET propagation = printf('%070d', 0)
         WHERE container_id = (SELECT id FROM containers WHERE name = 'broken')"
-    volctl attach "$CONTAINER_ID" v:/more
+    volctl attach "$CONTAINER_ID" v:/more:ro
     refused container_run v touch /data/file
     touch "$TREE/v/file"
     fails volctl doctor

@@ -179,6 +179,41 @@ static void test_name_is_bounded(void **state)
     assert_false(cgroup_find_container(text, id));
 }
 
+static bool is_web_or_db(void *context, const char *name)
+{
+    ++*(int *)context;
+    return strcmp(name, "web") == 0 || strcmp(name, "db-1") == 0;
+}
+
+static void test_a_known_name(void **state)
+{
+    static const struct text_case known[] = {
+        {"runc by itself", "0::/web\n", "web"},
+        {"crun by itself", "0::/web/container\n", "web"},
+        {"below who started it", "0::/user.slice/user-0.slice/session-1.scope/web\n", "web"},
+        {"in a later line", "3:cpu:/\n2:pids:/web\n0::/\n", "web"},
+        {"the outermost", "0::/a/web/db-1/b\n", "web"},
+        {"escaped", "0::/db\\x2d1\n", "db-1"},
+        {"a part of a name", "0::/web.service/webs/we\n", NULL},
+        {"with a colon beside", "0::/a:b/web\n", "web"},
+        {"of a controller", "4:web:/\n", NULL},
+        {"none", "0::/\n", NULL},
+        {"nothing", "", NULL},
+        {"no such line", "web\n", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        char id[CONTAINER_ID_MAX + 1];
+        int asked = 0;
+        struct cgroup_names names = {is_web_or_db, &asked};
+        bool found = cgroup_find_known(known[i].text, &names, id);
+
+        if (found != (known[i].id != NULL) || strcmp(id, known[i].id ? known[i].id : "") != 0)
+            fail_msg("%s: %s", known[i].what, id);
+    }
+}
+
 static void test_namespace_name(void **state)
 {
     char id[CONTAINER_ID_MAX + 1];
@@ -488,35 +523,19 @@ static void test_a_container_is_known_by_its_process(void **state)
     rmdir(root);
 }
 
-static void test_a_component_is_whole(void **state)
-{
-    static const char text[] = "5:devices:/web\n4:memory:/user/web-2\n0::/a:b/system.slice\n";
-
-    (void)state;
-    assert_true(cgroup_has_component(text, "web"));
-    assert_true(cgroup_has_component(text, "web-2"));
-    assert_true(cgroup_has_component(text, "a:b"));
-    assert_true(cgroup_has_component(text, "system.slice"));
-    assert_false(cgroup_has_component(text, "eb"));
-    assert_false(cgroup_has_component(text, "slice"));
-    assert_false(cgroup_has_component(text, "memory"));
-    assert_false(cgroup_has_component("", "web"));
-    assert_false(cgroup_has_component("no such line", "line"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_proc_of_another_pid_namespace_tells_nothing),
         cmocka_unit_test(test_cgroup_texts),
         cmocka_unit_test(test_name_is_bounded),
+        cmocka_unit_test(test_a_known_name),
         cmocka_unit_test(test_namespace_name),
         cmocka_unit_test(test_own_process_is_the_host),
         cmocka_unit_test(test_nobody_is_unknown),
         cmocka_unit_test(test_copied_namespace_is_the_host),
         cmocka_unit_test(test_namespace_with_another_root_is_a_container),
         cmocka_unit_test(test_a_container_is_known_by_its_process),
-        cmocka_unit_test(test_a_component_is_whole),
         cmocka_unit_test(test_a_reused_id_is_who_has_it_now),
         cmocka_unit_test(test_who_becomes_a_container_is_one),
         cmocka_unit_test(test_few_descriptors_are_kept_and_none_outlives_its_thread),
