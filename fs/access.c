@@ -176,13 +176,13 @@ static uint32_t stems_find(const struct access_list *list, const struct stem *wa
     return low;
 }
 
-bool access_list_restricts(const struct access_list *list, const char *seen)
+/* What is recorded of the container; of a finished list. */
+static void list_look_up(const struct access_list *list, const char *seen, bool *attached,
+                         bool *writes)
 {
-    bool attached = false;
     struct stem wanted;
 
-    if (!list || list == &closed)
-        return list;
+    *attached = *writes = false;
     stem_make(&wanted, seen);
     for (uint32_t i = stems_find(list, &wanted); i < list->stem_count; i++) {
         const struct entry *entry = &list->entries[list->stems[i].entry];
@@ -191,9 +191,27 @@ bool access_list_restricts(const struct access_list *list, const char *seen)
             break;
         if (!container_is_same(entry->id, entry->name, seen))
             continue;
-        if (entry->writes)
-            return false;
-        attached = true;
+        *attached = true;
+        *writes |= entry->writes;
     }
+}
+
+bool access_list_restricts(const struct access_list *list, const char *seen)
+{
+    bool attached, writes;
+
+    if (!list || list == &closed)
+        return list;
+    list_look_up(list, seen, &attached, &writes);
+    return attached && !writes;
+}
+
+bool access_list_knows(const struct access_list *list, const char *seen)
+{
+    bool attached, writes;
+
+    if (!list)
+        return false;
+    list_look_up(list, seen, &attached, &writes);
     return attached;
 }

@@ -24,3 +24,5 @@ struct access_list *access_list_closed(void);
  * Of a finished list.
  */
 bool access_list_restricts(const struct access_list *list, const char *seen);
+/* True if it is attached at all. */
+bool access_list_knows(const struct access_list *list, const char *seen);

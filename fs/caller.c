@@ -126,7 +126,8 @@ bool caller_read_cgroup(pid_t tid, char text[CGROUP_TEXT_MAX])
 }
 
 /* A process in another mount namespace. `cgroup`: open_cgroup, or −1. */
-static void identify_foreign(pid_t tid, ino_t mount_namespace, int cgroup, struct caller *out)
+static void identify_foreign(pid_t tid, ino_t mount_namespace, int cgroup,
+                             const struct cgroup_names *recorded, struct caller *out)
 {
     char text[CGROUP_TEXT_MAX];
     char path[64];
@@ -136,7 +137,7 @@ static void identify_foreign(pid_t tid, ino_t mount_namespace, int cgroup, struc
     if (cgroup < 0 || !read_cgroup(cgroup, text))
         return;
     if (cgroup_find_container(text, out->container_id) ||
-        caller_known_find(mount_namespace, text, out->container_id)) {
+        caller_known_find(mount_namespace, text, recorded, out->container_id)) {
         out->kind = CALLER_CONTAINER;
         return;
     }
@@ -171,7 +172,7 @@ void caller_identify(pid_t tid, struct caller *out)
         return;
     }
     cgroup = open_cgroup(tid);
-    identify_foreign(tid, mount_namespace, cgroup, out);
+    identify_foreign(tid, mount_namespace, cgroup, NULL, out);
 }
 
 /* ---- callers that come again -------------------------------------------------- */
@@ -235,7 +236,7 @@ static bool kept_open(struct kept *kept, pid_t tid)
     return true;
 }
 
-void caller_identify_again(pid_t tid, struct caller *out)
+void caller_identify_again(pid_t tid, const struct cgroup_names *recorded, struct caller *out)
 {
     ino_t mount_namespace;
     struct kept *kept;
@@ -257,7 +258,7 @@ void caller_identify_again(pid_t tid, struct caller *out)
     }
     if (kept->cgroup < 0)
         kept->cgroup = open_cgroup(tid);
-    identify_foreign(tid, mount_namespace, kept->cgroup, out);
+    identify_foreign(tid, mount_namespace, kept->cgroup, recorded, out);
 }
 
 void caller_name_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1])

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "catalog/name.h"
+#include "fs/cgroup.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -36,9 +37,10 @@ void caller_identify(pid_t tid, struct caller *out);
 
 /*
  * The same, for one whose request waits and who is likely to come again: cheaper then, and as new.
- * Keeps a few descriptors of such callers until this thread ends.
+ * Keeps a few descriptors of such callers until this thread ends. `recorded` (may be NULL): by
+ * which names containers were recorded, beside those of caller_known.h.
  */
-void caller_identify_again(pid_t tid, struct caller *out);
+void caller_identify_again(pid_t tid, const struct cgroup_names *recorded, struct caller *out);
 
 /* The inode of the thread's mount namespace. False: gone, or not ours to see. */
 bool caller_read_namespace(pid_t tid, ino_t *out);

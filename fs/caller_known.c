@@ -24,7 +24,7 @@ static struct {
     size_t count, size;
 } list = {.lock = PTHREAD_RWLOCK_INITIALIZER};
 
-static bool is_same_name(void *context, const char *name)
+static bool is_same_name(const void *context, const char *name)
 {
     return strcmp(context, name) == 0;
 }
@@ -86,14 +86,15 @@ void caller_known_remove(const char *id, pid_t pid)
     pthread_rwlock_unlock(&list.lock);
 }
 
-/* With the lock held. */
-static bool is_known_group(void *context, const char *name)
+/* With the lock held. `context`: the names that are known besides. */
+static bool is_known_group(const void *context, const char *name)
 {
-    (void)context;
+    const struct cgroup_names *recorded = context;
+
     for (size_t i = 0; i < list.count; i++)
         if (list.items[i].by_cgroup && strcmp(list.items[i].id, name) == 0)
             return true;
-    return false;
+    return recorded && recorded->is_known(recorded->context, name);
 }
 
 static bool find_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1])
@@ -107,9 +108,10 @@ static bool find_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1])
     return false;
 }
 
-bool caller_known_find(ino_t mount_namespace, const char *text, char id[CONTAINER_ID_MAX + 1])
+bool caller_known_find(ino_t mount_namespace, const char *text, const struct cgroup_names *recorded,
+                       char id[CONTAINER_ID_MAX + 1])
 {
-    struct cgroup_names names = {.is_known = is_known_group};
+    struct cgroup_names names = {is_known_group, recorded};
     bool found;
 
     pthread_rwlock_rdlock(&list.lock);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "catalog/name.h"
+#include "fs/cgroup.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -17,7 +18,10 @@
 int caller_known_add(const char *id, pid_t pid);
 void caller_known_remove(const char *id, pid_t pid);
 
-/* The container that a component of the control group's path in `text` (/proc/PID/cgroup) is named
- * after, as it was of the process noted, the outermost of several; or else that of this mount
- * namespace. False: none. */
-bool caller_known_find(ino_t mount_namespace, const char *text, char id[CONTAINER_ID_MAX + 1]);
+/*
+ * The container that a component of the control group's path in `text` (/proc/PID/cgroup) is named
+ * after, as it was of the process noted, or that `recorded` (may be NULL) knows; the outermost of
+ * several. Or else that of this mount namespace. False: none.
+ */
+bool caller_known_find(ino_t mount_namespace, const char *text, const struct cgroup_names *recorded,
+                       char id[CONTAINER_ID_MAX + 1]);

@@ -18,8 +18,8 @@ bool cgroup_find_container(const char *text, char id[CONTAINER_ID_MAX + 1]);
 
 /* Which names are containers'. */
 struct cgroup_names {
-    bool (*is_known)(void *context, const char *name);
-    void *context;
+    bool (*is_known)(const void *context, const char *name);
+    const void *context;
 };
 
 /*

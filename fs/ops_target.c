@@ -18,12 +18,27 @@
 #define FUSE_DEV_IOC_BACKING_CLOSE _IOW(229, 2, uint32_t) /* <linux/fuse.h>, Linux 6.9 */
 #endif
 
+/* Those of one volume, of which names of containers are asked. */
+struct attachments {
+    struct volume_table *table;
+    struct volume_ref volume;
+};
+
+static bool is_attached(const void *context, const char *name)
+{
+    const struct attachments *attachments = context;
+
+    return volume_table_knows(attachments->table, attachments->volume, name);
+}
+
 static void asker_identify(fuse_req_t req, struct volume_ref volume, struct asker *asker)
 {
-    caller_identify_again(fuse_req_ctx(req)->pid, &asker->caller);
-    asker->reader =
-        asker->caller.kind == CALLER_CONTAINER &&
-        volume_table_restricts(session_of(req)->table, volume, asker->caller.container_id);
+    struct attachments attachments = {session_of(req)->table, volume};
+    struct cgroup_names names = {is_attached, &attachments};
+
+    caller_identify_again(fuse_req_ctx(req)->pid, &names, &asker->caller);
+    asker->reader = asker->caller.kind == CALLER_CONTAINER &&
+                    volume_table_restricts(attachments.table, volume, asker->caller.container_id);
 }
 
 /* The rules, asked of the table with every request. 0 or errno. */

@@ -491,18 +491,29 @@ int volume_table_set_access(struct volume_table *table, struct volume_ref ref,
     return slot ? 0 : ERROR_NOT_FOUND;
 }
 
-bool volume_table_restricts(struct volume_table *table, struct volume_ref ref, const char *seen)
+static bool table_ask_access(struct volume_table *table, struct volume_ref ref, const char *seen,
+                             bool (*ask)(const struct access_list *list, const char *seen))
 {
     struct slot *slot = table_ref_slot(table, ref);
-    bool restricts = false;
+    bool answer = false;
 
     if (!slot)
         return false;
     pthread_rwlock_rdlock(&table->access_lock);
     if (word_generation(atomic_load(&slot->word)) == ref.generation)
-        restricts = access_list_restricts(slot->access, seen);
+        answer = ask(slot->access, seen);
     pthread_rwlock_unlock(&table->access_lock);
-    return restricts;
+    return answer;
+}
+
+bool volume_table_restricts(struct volume_table *table, struct volume_ref ref, const char *seen)
+{
+    return table_ask_access(table, ref, seen, access_list_restricts);
+}
+
+bool volume_table_knows(struct volume_table *table, struct volume_ref ref, const char *seen)
+{
+    return table_ask_access(table, ref, seen, access_list_knows);
 }
 
 bool volume_table_next(struct volume_table *table, uint32_t from, struct volume_entry *out)

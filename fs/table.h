@@ -62,8 +62,9 @@ uint32_t volume_table_flags(struct volume_table *table, struct volume_ref ref);
  */
 int volume_table_set_access(struct volume_table *table, struct volume_ref ref,
                             struct access_list *list);
-/* Whether that list restricts the container (access_list_restricts). */
+/* What that list says of the container: access_list_restricts, access_list_knows. */
 bool volume_table_restricts(struct volume_table *table, struct volume_ref ref, const char *seen);
+bool volume_table_knows(struct volume_table *table, struct volume_ref ref, const char *seen);
 
 /*
  * The first volume in a slot ≥ `from`; the next call passes out->ref.index + 1.

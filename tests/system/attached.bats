@@ -249,6 +249,15 @@ change_attachment() {
     container_run v touch /data/file
     CONTAINER_ID=lxc.payload.user2
     container_run v touch /data/file
+    # runc and crun by themselves give the bare name to the control group
+    CONTAINER_ID=user
+    refused container_run v touch /data/file
+    CONTAINER_ID=user/store # what is in it has no say
+    refused container_run v touch /data/file
+    CONTAINER_ID=store/user
+    container_run v touch /data/file
+    CONTAINER_ID=user2
+    container_run v touch /data/file
 }
 
 readonly open_file='copy: EROFS

@@ -64,6 +64,10 @@ static void test_who_is_restricted(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         if (access_list_restricts(list, cases[i].seen) != cases[i].restricted)
             fail_msg("%s: expected %d", cases[i].seen, cases[i].restricted);
+    assert_true(access_list_knows(list, "web"));
+    assert_true(access_list_knows(list, "db"));
+    assert_true(access_list_knows(list, ID_B));
+    assert_false(access_list_knows(list, "nobody"));
     assert_null(access_list_free(list));
 }
 
@@ -99,6 +103,7 @@ static void test_a_list_that_restricts_nobody_is_none(void **state)
     assert_null(list);
     assert_null(list_of(writers, 3));
     assert_false(access_list_restricts(NULL, ID_A));
+    assert_false(access_list_knows(NULL, ID_A));
 }
 
 static void test_a_closed_list_restricts_every_container(void **state)
@@ -108,6 +113,7 @@ static void test_a_closed_list_restricts_every_container(void **state)
     (void)state;
     assert_true(access_list_restricts(list, ID_A));
     assert_true(access_list_restricts(list, "mnt-4026531840"));
+    assert_false(access_list_knows(list, ID_A));
     assert_null(access_list_free(list));
     assert_true(access_list_restricts(access_list_closed(), ID_A));
 }
@@ -166,6 +172,9 @@ static void test_the_flag_follows_the_list(void **state)
     assert_true(volume_table_restricts(table, ref, ID_A));
     assert_false(volume_table_restricts(table, ref, ID_B));
     assert_false(volume_table_restricts(table, other, ID_A));
+    assert_true(volume_table_knows(table, ref, "web"));
+    assert_false(volume_table_knows(table, ref, "db"));
+    assert_false(volume_table_knows(table, other, "web"));
     assert_int_equal(volume_table_set_access(table, ref, list_of(a_and_b, 3)), 0);
     assert_true(volume_table_restricts(table, ref, ID_B));
     volume_table_set_flags(table, ref, VOLUME_FLAG_READONLY, VOLUME_FLAG_SHARED);

@@ -179,9 +179,9 @@ static void test_name_is_bounded(void **state)
     assert_false(cgroup_find_container(text, id));
 }
 
-static bool is_web_or_db(void *context, const char *name)
+static bool is_web_or_db(const void *context, const char *name)
 {
-    ++*(int *)context;
+    assert_non_null(context);
     return strcmp(name, "web") == 0 || strcmp(name, "db-1") == 0;
 }
 
@@ -205,13 +205,24 @@ static void test_a_known_name(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
         char id[CONTAINER_ID_MAX + 1];
-        int asked = 0;
-        struct cgroup_names names = {is_web_or_db, &asked};
+        struct cgroup_names names = {is_web_or_db, known};
         bool found = cgroup_find_known(known[i].text, &names, id);
 
         if (found != (known[i].id != NULL) || strcmp(id, known[i].id ? known[i].id : "") != 0)
             fail_msg("%s: %s", known[i].what, id);
     }
+}
+
+static void test_a_name_that_is_recorded(void **state)
+{
+    struct cgroup_names names = {is_web_or_db, cases};
+    char id[CONTAINER_ID_MAX + 1];
+
+    (void)state;
+    assert_false(caller_known_find(1, "0::/web\n", NULL, id));
+    assert_true(caller_known_find(1, "0::/a/web/db-1\n", &names, id));
+    assert_string_equal(id, "web");
+    assert_false(caller_known_find(1, "0::/a\n", &names, id));
 }
 
 static void test_namespace_name(void **state)
@@ -386,7 +397,7 @@ static enum caller_kind kind_again(pid_t pid)
 {
     struct caller caller;
 
-    caller_identify_again(pid, &caller);
+    caller_identify_again(pid, NULL, &caller);
     return caller.kind;
 }
 
@@ -530,6 +541,7 @@ int main(void)
         cmocka_unit_test(test_cgroup_texts),
         cmocka_unit_test(test_name_is_bounded),
         cmocka_unit_test(test_a_known_name),
+        cmocka_unit_test(test_a_name_that_is_recorded),
         cmocka_unit_test(test_namespace_name),
         cmocka_unit_test(test_own_process_is_the_host),
         cmocka_unit_test(test_nobody_is_unknown),
