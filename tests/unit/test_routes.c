@@ -130,7 +130,8 @@ static const struct {
     {"POST", "/volumefs/containers/app/attachments", "{\"Volumes\":[\"web:/data\"]}", 201,
      "attach app 1 web:/data",
      "{\"Id\":\"c1\",\"Name\":\"app\",\"Runtime\":\"\",\"State\":\"created\","
-     "\"CreatedAt\":\"1970-01-01T00:00:00.000000000Z\","
+     "\"CreatedAt\":\"1970-01-01T00:00:00.000000000Z\",\"AutoRemove\":false,\"Rootfs\":\"\","
+     "\"Process\":null,\"Pid\":0,\"ExitCode\":null,"
      "\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"web\","
      "\"Source\":\"/mnt/volumes/web\",\"Destination\":\"/data\",\"Driver\":\"local\","
      "\"Mode\":\"\",\"RW\":false,\"Propagation\":\"\"},{\"Type\":\"bind\",\"Name\":\"\","
