@@ -15,7 +15,7 @@ static int trees_trim(struct db *db, const char *boot_id, struct error *e)
     return query_run(query, e);
 }
 
-int catalog_tree_put(struct catalog *catalog, const char *boot_id, dev_t device, struct error *e)
+static int tree_put(struct catalog *catalog, const char *boot_id, dev_t device, struct error *e)
 {
     _change_ struct change change = {0};
     _query_ struct query *query = NULL;
@@ -32,6 +32,18 @@ int catalog_tree_put(struct catalog *catalog, const char *boot_id, dev_t device,
     if (!r)
         r = trees_trim(catalog->db, boot_id, e);
     return r ? r : change_commit(&change, e);
+}
+
+/* A full disk must not keep a daemon from starting. */
+int catalog_tree_put(struct catalog *catalog, const char *boot_id, dev_t device, struct error *e)
+{
+    struct room room = {0};
+    int r;
+
+    do
+        r = tree_put(catalog, boot_id, device, e);
+    while (catalog_make_room(catalog, &room, r));
+    return r;
 }
 
 int catalog_tree_each(struct catalog *catalog, const char *boot_id,
