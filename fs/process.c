@@ -88,7 +88,7 @@ int process_reopen(const struct run *run)
 {
     _cleanup_(close_p) int fd = -1;
     char boot_id[BOOT_ID_LENGTH + 1];
-    uint64_t started_at;
+    uint64_t started_at = 0;
 
     process_boot_id(boot_id);
     if (!run->pid || strcmp(run->boot_id, boot_id) != 0)

@@ -79,7 +79,8 @@ is_same() {
     [ "$(stat -c %i "$TREE/new/hello")" = "$(stat -c %i "$TREE/new/sub/again")" ]
     [ "$(stat -c %b "$TREE/new/holes")" -lt 100 ]
     eventually 10 trash_is_empty
-    [ -z "$(ls -A "$STORE/staging" "$STORE/filled" | grep -v :)" ]
+    is_empty "$STORE/staging"
+    is_empty "$STORE/filled"
 }
 
 @test "of an empty directory its owner and mode come" {
