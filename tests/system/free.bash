@@ -37,10 +37,11 @@ pids_marked() {
     grep -lzxFs -- "$1" /proc/[0-9]*/environ | sed 's,/proc/\([0-9]*\)/.*,\1,' || true
 }
 
-# Ids of the processes whose root directory is a file system made below $1: containers.
+# Ids of the processes whose root directory is a file system made below $1: containers. Others may
+# end while they are looked at.
 pids_rooted_below() {
-    awk -v dir="$1/" '$5 == "/" && index($0, dir) { split(FILENAME, part, "/"); print part[3] }' \
-        /proc/[0-9]*/mountinfo 2>/dev/null || true
+    { grep -sHE '^([^ ]+ ){4}/ ' /proc/[0-9]*/mountinfo || true; } |
+        awk -F / -v dir="$1/" 'index($0, dir) { print $3 }'
 }
 
 # A zombie is not alive: who would reap it may be slow.
