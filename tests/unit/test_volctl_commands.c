@@ -1,27 +1,7 @@
-/*
- * The program itself against a daemon that answers what a row says: the
- * requests it makes, what it prints, and how it ends. The program is $VOLCTL.
- */
+/* The commands about volumes and references, a row each; see volctl_rows.h. */
 #include "catalog/cleanup.h"
 #include "tests/unit/cmocka_all.h"
-#include "tests/unit/fake_daemon.h"
-
-#include <fcntl.h>
-#include <stdbool.h>
-#include <string.h>
-#include <sys/wait.h>
-
-#define ARGUMENTS_MAX 12
-#define ANSWERS_MAX   3
-
-struct row {
-    const char *arguments[ARGUMENTS_MAX];
-    const char *input; /* stdin */
-    struct fake_answer answers[ANSWERS_MAX];
-    const char *requests;    /* all of them, in order; NULL: none */
-    int status;              /* exit */
-    const char *out, *error; /* exactly; out "~x" and error: containing */
-};
+#include "tests/unit/volctl_rows.h"
 
 #define V_WEB                                                                                      \
     "{\"Name\":\"web\",\"Driver\":\"local\",\"Kind\":\"named\",\"Label\":\"private\","             \
@@ -210,144 +190,30 @@ static const struct row rows[] = {
 };
 /* clang-format on */
 
-static char directory[] = "/tmp/volctl-XXXXXX";
-
-static char *path_in(const char *name)
-{
-    char *path;
-
-    assert_true(asprintf(&path, "%s/%s", directory, name) > 0);
-    return path;
-}
-
-static char *file_read(const char *name)
-{
-    _cleanup_(free_p) char *path = path_in(name);
-    _cleanup_(fclose_p) FILE *file = fopen(path, "r");
-    char *text = calloc(1, 65536);
-
-    assert_non_null(file);
-    assert_non_null(text);
-    assert_true(fread(text, 1, 65535, file) < 65535);
-    return text;
-}
-
-static void file_write(const char *name, const char *text, mode_t mode)
-{
-    _cleanup_(free_p) char *path = path_in(name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    close(fd);
-}
-
-static void redirect(const char *name, int flags, int to)
-{
-    _cleanup_(free_p) char *path = path_in(name);
-    int fd = open(path, flags | O_CLOEXEC, 0600);
-
-    if (fd < 0 || dup2(fd, to) < 0)
-        _exit(99);
-}
-
-/* Runs the program with its streams in files; its exit status. */
-static int run(const char *const *arguments)
-{
-    const char *program = getenv("VOLCTL");
-    const char *argv[ARGUMENTS_MAX + 2] = {"volctl"};
-    int status;
-    pid_t pid;
-
-    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
-        argv[i + 1] = arguments[i];
-    fflush(stdout);
-    pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        redirect("in", O_RDONLY, STDIN_FILENO);
-        redirect("out", O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
-        redirect("error", O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO);
-        if (program)
-            execv(program, (char *const *)(uintptr_t)argv);
-        _exit(98);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static bool text_matches(const char *got, const char *want, bool part)
-{
-    if (!want || !*want)
-        return !*got;
-    if (*want == '~')
-        return strstr(got, want + 1);
-    return part ? strstr(got, want) != NULL : strcmp(got, want) == 0;
-}
-
-static size_t answers_count(const struct row *row)
-{
-    size_t count = 0;
-
-    while (count < ANSWERS_MAX && row->answers[count].status)
-        count++;
-    return count;
-}
-
 static void test_rows(void **state)
 {
-    _cleanup_(free_p) char *socket_path = path_in("s");
-
     (void)state;
-    setenv("VOLUMEFS_SOCKET", socket_path, 1);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const struct row *row = &rows[i];
-        struct fake_daemon *daemon;
-        _cleanup_(free_p) char *out = NULL, *error = NULL, *requests = NULL;
-        int status;
-
-        file_write("in", row->input ? row->input : "", 0600);
-        daemon = fake_daemon_start(socket_path, row->answers, answers_count(row));
-        status = run(row->arguments);
-        requests = fake_daemon_stop(daemon);
-        out = file_read("out");
-        error = file_read("error");
-        if (status != row->status || !text_matches(out, row->out, false) ||
-            !text_matches(error, row->error, true) ||
-            strcmp(requests, row->requests ? row->requests : "") != 0)
-            fail_msg("row %zu (%s): status %d\nout:\n%s\nerror:\n%s\nrequests:\n%s", i,
-                     row->arguments[0], status, out, error, requests);
-    }
+    rows_run(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 /* A program that takes the place of the daemon's and says how it was called. */
 static int group_setup(void **state)
 {
-    char *path;
+    _cleanup_(free_p) char *path = NULL;
 
     (void)state;
-    if (!getenv("VOLCTL") || !mkdtemp(directory))
+    if (rows_setup() < 0)
         return -1;
-    file_write("daemon", "#!/bin/sh\necho \"$@\"\n", 0700);
-    path = path_in("daemon");
+    rows_write("daemon", "#!/bin/sh\necho \"$@\"\n", 0700);
+    path = rows_path("daemon");
     setenv("VOLUMEFS_DAEMON", path, 1);
-    free(path);
-    setenv("LC_ALL", "C.UTF-8", 1);
     return 0;
 }
 
 static int group_teardown(void **state)
 {
-    static const char *const names[] = {"in", "out", "error", "s", "daemon"};
-
     (void)state;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        _cleanup_(free_p) char *path = path_in(names[i]);
-
-        unlink(path);
-    }
-    return rmdir(directory);
+    return rows_teardown();
 }
 
 int main(void)
