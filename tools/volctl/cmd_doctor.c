@@ -2,6 +2,7 @@
  * volctl doctor: asks the daemon what is wrong, or, with the daemon down, has
  * the daemon's program rebuild a lost or damaged catalog from the store.
  */
+#include "tools/volctl/beside.h"
 #include "tools/volctl/call.h"
 #include "tools/volctl/options.h"
 #include "tools/volctl/text.h"
@@ -49,27 +50,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* The daemon beside this program: as installed, or as built. Empty: not there. */
-static void daemon_find_beside(char out[PATH_MAX])
+static int doctor_rebuild(const char *store)
 {
     static const char *const places[] = {"volumefs", "../sbin/volumefs", "../fs/volumefs",
                                          "../../fs/volumefs"};
-    char self[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-    out[0] = 0;
-    if (length < 0)
-        return;
-    self[length] = 0;
-    *strrchr(self, '/') = 0;
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-        if (snprintf(out, PATH_MAX, "%s/%s", self, places[i]) < PATH_MAX && access(out, X_OK) == 0)
-            return;
-    out[0] = 0;
-}
-
-static int doctor_rebuild(const char *store)
-{
     static char program[] = "volumefs", rebuild[] = "--rebuild-catalog", option[] = "--store";
     _cleanup_(free_p) char *directory = strdup(store);
     char *arguments[] = {program, rebuild, option, directory, NULL};
@@ -80,10 +64,9 @@ static int doctor_rebuild(const char *store)
 
     if (!directory)
         return volctl_report(-ENOMEM, NULL);
-    daemon_find_beside(beside);
     if (environment && *environment)
         path = environment;
-    else if (!*beside)
+    else if (!beside_find(places, sizeof(places) / sizeof(places[0]), beside))
         path = program;
     fflush(stdout);
     execvp(path, arguments);

@@ -1,4 +1,5 @@
 /* volctl prune: removes what nothing refers to, after a question, as Docker does. */
+#include "tools/volctl/ask.h"
 #include "tools/volctl/call.h"
 #include "tools/volctl/options.h"
 #include "tools/volctl/text.h"
@@ -48,21 +49,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     default:
         return options_parse(key, arg, state);
     }
-}
-
-/* On stderr: what is on stdout may be read by a program. The end of the input is a no. */
-static bool prune_ask(const struct prune *prune)
-{
-    int answer, c;
-
-    fprintf(stderr,
-            "WARNING! This will remove %s volumes not used by at least one container.\n"
-            "Are you sure you want to continue? [y/N] ",
-            prune->all ? "all" : "anonymous local");
-    answer = getchar();
-    for (c = answer; c != EOF && c != '\n';)
-        c = getchar();
-    return answer == 'y' || answer == 'Y';
 }
 
 /* What stayed, after what went. */
@@ -124,13 +110,15 @@ int cmd_prune(struct volctl *volctl, int argc, char **argv)
                      prune.filters);
     if (!body)
         return volctl_report(-ENOMEM, NULL);
-    if (!prune.force && !prune.dry_run && !prune_ask(&prune)) {
-        error_set(&e, ERROR_DENIED,
-                  "prune has been cancelled, nothing is removed; --force does not ask");
-        return volctl_report(ERROR_DENIED, &e);
-    }
     call.body = body;
-    r = call_daemon(volctl, &call, &answer, &e);
+    r = prune.force || prune.dry_run
+            ? 0
+            : ask_before_prune(prune.all
+                                   ? "all volumes not used by at least one container"
+                                   : "anonymous local volumes not used by at least one container",
+                               &e);
+    if (r == 0)
+        r = call_daemon(volctl, &call, &answer, &e);
     if (r)
         return volctl_report(r, &e);
     if (!prune.options.json)

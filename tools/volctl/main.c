@@ -8,10 +8,11 @@
 #include "catalog/cleanup.h"
 #include "tools/volctl/client.h"
 #include "tools/volctl/options.h"
-#include "tools/volctl/text.h"
 
 #include <errno.h>
 #include <locale.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *argp_program_version = "volctl " VOLUMEFS_VERSION;
@@ -35,17 +36,6 @@ const struct command volctl_commands[] = {
     {"help", NULL, "Explain a command", cmd_help},
     {0},
 };
-
-int volctl_report(int r, const struct error *e)
-{
-    fputs("volctl: ", stderr);
-    if (e && *e->text)
-        text_print(stderr, e->text);
-    else
-        fputs(r < 0 ? strerror(-r) : error_code_name(r), stderr);
-    fputc('\n', stderr);
-    return EXIT_ERROR;
-}
 
 static char *help_filter(int key, const char *text, void *input)
 {

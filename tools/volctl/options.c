@@ -36,13 +36,13 @@ error_t options_parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-void options_read(const struct argp *argp, int argc, char **argv, struct options *options,
-                  int least, int most)
+static void read_with(unsigned flags, const struct argp *argp, int argc, char **argv,
+                      struct options *options, int least, int most)
 {
     const char *complaint = NULL;
 
-    if (argp_parse(argp, argc, argv, 0, NULL, options) != 0)
-        exit(EXIT_USAGE);
+    if (argp_parse(argp, argc, argv, flags, NULL, options) != 0)
+        exit(argp_err_exit_status);
     if (options->operand_count < least)
         complaint = "an argument is missing";
     else if (most >= 0 && options->operand_count > most)
@@ -51,7 +51,19 @@ void options_read(const struct argp *argp, int argc, char **argv, struct options
         return;
     fprintf(stderr, "%s: %s\n", argv[0], complaint);
     argp_help(argp, stderr, ARGP_HELP_USAGE | ARGP_HELP_SEE, argv[0]);
-    exit(EXIT_USAGE);
+    exit(argp_err_exit_status);
+}
+
+void options_read(const struct argp *argp, int argc, char **argv, struct options *options,
+                  int least, int most)
+{
+    read_with(0, argp, argc, argv, options, least, most);
+}
+
+void options_read_in_order(const struct argp *argp, int argc, char **argv, struct options *options,
+                           int least, int most)
+{
+    read_with(ARGP_IN_ORDER, argp, argc, argv, options, least, most);
 }
 
 static void options_check(struct argp_state *state, int r, const struct error *e)

@@ -42,11 +42,15 @@ struct options {
 error_t options_parse(int key, char *arg, struct argp_state *state);
 
 /*
- * Runs a command's parser. Mistakes end the program with EXIT_USAGE, and so do
+ * Runs a command's parser. Mistakes end the program with argp_err_exit_status, and so do
  * fewer operands than `least` or more than `most` (-1: any number).
  */
 void options_read(const struct argp *argp, int argc, char **argv, struct options *options,
                   int least, int most);
+
+/* The same, but operands begin with the first: what looks like an option behind it is none. */
+void options_read_in_order(const struct argp *argp, int argc, char **argv, struct options *options,
+                           int least, int most);
 
 /* "-f k=v" into `filters`; a mistake ends the program with EXIT_USAGE. */
 void options_add_filter(struct argp_state *state, json_t *filters, const char *arg);
