@@ -83,6 +83,7 @@ int call_daemon(struct volctl *volctl, const struct call *call, json_t **out, st
         body = json_dumps(call->body, JSON_COMPACT);
     if (!volctl->client || (call->body && !body))
         return -ENOMEM;
+    client_set_limit(volctl->client, call->patient ? CLIENT_LIMIT_LONG_S : CLIENT_LIMIT_S);
     r = call_path(call, &path, e);
     if (!r)
         r = client_request(volctl->client, call->method, path, body, &answer, e);

@@ -17,6 +17,7 @@ struct call {
     const char *query_value;                 /* unescaped */
     const char *flags[2];                    /* names of parameters that are 1; NULL: none */
     json_t *body;                            /* borrowed, NULL: none */
+    bool patient;                            /* the answer may take any time */
 };
 
 /*

@@ -5,10 +5,13 @@
 #pragma once
 
 #include "catalog/error.h"
+#include "tools/volctl/http.h"
 
-#include <stddef.h>
-
-enum { CLIENT_ANSWER_MAX = 64 << 20 };
+enum {
+    CLIENT_ANSWER_MAX = 64 << 20,
+    CLIENT_LIMIT_S = 600,
+    CLIENT_LIMIT_LONG_S = 7 * 24 * 3600, /* where as much is done as there is data */
+};
 
 struct client; /* opaque: one connection, kept open between requests */
 
@@ -16,16 +19,9 @@ struct client; /* opaque: one connection, kept open between requests */
 struct client *client_new(const char *socket);
 struct client *client_free(struct client *client); /* returns NULL */
 
-/* How long a request may take in all, connecting and waiting included. 600 s unless set. */
+/* How long a request may take in all, connecting and waiting included. CLIENT_LIMIT_S
+ * unless set. */
 void client_set_limit(struct client *client, int seconds);
-
-/* {0} is empty and safe to release. */
-struct answer {
-    long status; /* HTTP */
-    char *body;  /* NUL-terminated, owned */
-    size_t length;
-};
-void answer_deinit(struct answer *answer);
 
 /*
  * Sends one request; `path` begins with '/', is already escaped; `body` is JSON
