@@ -11,7 +11,16 @@
 
 #define VOLCTL_SOCKET_DEFAULT "/run/volumefs/volumefs.sock"
 
-enum exit_status { EXIT_OK, EXIT_ERROR, EXIT_USAGE };
+enum exit_status {
+    EXIT_OK,
+    EXIT_ERROR,
+    EXIT_USAGE,
+    /* of run and start, as docker run has them: */
+    EXIT_RUN_FAILED = 125, /* the command was not run */
+    EXIT_RUN_CANNOT,       /* it cannot be: no program, or may not be executed */
+    EXIT_RUN_NOT_FOUND,    /* it is not there */
+    EXIT_RUN_SIGNAL        /* and a signal's number: that ended it */
+};
 
 struct volctl {
     const char *socket;
