@@ -14,6 +14,7 @@
 enum {
     ARGS_MAX = 4096, /* arguments, and variables of the environment */
     USER_MAX = 255,
+    HOSTNAME_MAX = 64,
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -138,8 +139,9 @@ static int strings_check(const json_t *array, const char *key, bool variables, s
 static int process_check(json_t *process, struct error *e)
 {
     static const struct field fields[] = {
-        {"Args", FIELD_STRINGS}, {"Env", FIELD_STRINGS},      {"Cwd", FIELD_STRING},
-        {"User", FIELD_STRING},  {"Terminal", FIELD_BOOLEAN}, {"Interactive", FIELD_BOOLEAN}};
+        {"Args", FIELD_STRINGS},    {"Env", FIELD_STRINGS},      {"Cwd", FIELD_STRING},
+        {"User", FIELD_STRING},     {"Terminal", FIELD_BOOLEAN}, {"Interactive", FIELD_BOOLEAN},
+        {"Hostname", FIELD_STRING}, {"ReadOnly", FIELD_BOOLEAN}};
     int r = object_check(process, fields, LENGTH(fields), e);
     const char *cwd = json_string_value(json_object_get(process, "Cwd"));
 
@@ -156,6 +158,9 @@ static int process_check(json_t *process, struct error *e)
                          "the working directory '%.200s' must be an absolute path", cwd);
     if (json_string_length(json_object_get(process, "User")) > USER_MAX)
         return error_set(e, ERROR_REQUEST_INVALID, "'User' is longer than %d bytes", USER_MAX);
+    if (json_string_length(json_object_get(process, "Hostname")) > HOSTNAME_MAX)
+        return error_set(e, ERROR_REQUEST_INVALID, "'Hostname' is longer than %d bytes",
+                         HOSTNAME_MAX);
     return 0;
 }
 
