@@ -21,15 +21,8 @@ ENGINE_TIMEOUT=60 # seconds to start or stop
 
 # A root file system of one static program, as a tar file.
 make_rootfs() {
-    local root=$WORK/rootfs applet
-
-    mkdir -p "$root/bin" "$root/etc" "$root/tmp" "$root/data"
-    cp "$(command -v busybox)" "$root/bin/busybox"
-    for applet in $(busybox --list); do
-        [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
-    done
-    echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
-    tar -C "$root" -c . >"$WORK/rootfs.tar"
+    rootfs_make "$WORK/rootfs"
+    tar -C "$WORK/rootfs" -c . >"$WORK/rootfs.tar"
 }
 
 make_image() {

@@ -163,6 +163,25 @@ trash_is_empty() {
     [ -z "$(ls -A "$STORE/trash")" ]
 }
 
+# rootfs_make DIRECTORY: a root file system of one static program.
+rootfs_make() {
+    local applet
+
+    mkdir -p "$1/bin" "$1/etc" "$1/tmp" "$1/data"
+    cp "$(command -v busybox)" "$1/bin/busybox"
+    for applet in $(busybox --list); do
+        [ "$applet" = busybox ] || ln -s busybox "$1/bin/$applet"
+    done
+    echo 'root:x:0:0:root:/:/bin/sh' >"$1/etc/passwd"
+}
+
+# Skips where containers cannot be run, saying why.
+require_runtime() {
+    if ! command -v runc >/dev/null && ! command -v crun >/dev/null; then
+        skip 'there is no OCI runtime here: neither runc nor crun'
+    fi
+}
+
 # volctl against the private daemon.
 volctl() {
     timeout 60 "$VOLCTL" "$@"

@@ -1,7 +1,10 @@
 # shellcheck shell=bash
 # Completion of volctl for bash: commands, options, and names asked of the daemon.
 
-_volctl_commands='create ls inspect refs df set rename rm prune attach detach container doctor version help'
+_volctl_commands='create ls inspect refs df set rename rm prune run start stop kill attach detach container doctor version help'
+
+_volctl_run_options='--name --volume --mount --volumes-from --rootfs --rm --env --env-file --workdir --user
+--hostname --read-only --interactive --tty'
 
 _volctl_options() {
     case $1 in
@@ -10,7 +13,11 @@ _volctl_options() {
         rm | remove) echo '--force --format --socket --help' ;;
         prune) echo '--all --force --dry-run --filter --format --socket --help' ;;
         attach) echo '--volume --mount --volumes-from --format --socket --help' ;;
-        container) echo '--name --volume --mount --volumes-from --quiet --force --volumes --format --socket --help' ;;
+        run) echo "$_volctl_run_options --detach --runtime --socket --help" ;;
+        start) echo '--attach --interactive --runtime --socket --help' ;;
+        stop) echo '--timeout --socket --help' ;;
+        kill) echo '--signal --socket --help' ;;
+        container) echo "$_volctl_run_options --quiet --force --volumes --all --dry-run --format --socket --help" ;;
         doctor) echo '--rebuild --store --format --socket --help' ;;
         inspect | refs | df | set | rename | detach | version) echo '--format --socket --help' ;;
         '') echo '--socket --help --usage --version' ;;
@@ -49,7 +56,7 @@ _volctl() {
     command=$(_volctl_command)
     case $previous in
         --format) _volctl_reply 'table json' "$current" && return ;;
-        --socket | --store)
+        --socket | --store | --rootfs | --env-file)
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
             ;;
@@ -59,6 +66,10 @@ _volctl() {
                 return
             fi
             ;;
+    esac
+    case $previous in
+        --runtime) _volctl_reply 'crun runc' "$current" && return ;;
+        --volumes-from) _volctl_reply "$(_volctl_containers)" "$current" && return ;;
     esac
     if [[ $current == -* ]]; then
         _volctl_reply "$(_volctl_options "$command")" "$current"
@@ -75,12 +86,12 @@ _volctl() {
             ;;
         container)
             if [[ $previous == container ]]; then
-                _volctl_reply 'create ls inspect rm' "$current"
+                _volctl_reply 'create ls inspect rm prune' "$current"
             else
                 _volctl_reply "$(_volctl_containers)" "$current"
             fi
             ;;
-        attach | detach) _volctl_reply "$(_volctl_containers)" "$current" ;;
+        start | stop | kill | attach | detach) _volctl_reply "$(_volctl_containers)" "$current" ;;
         inspect | refs | rename | rm | remove) _volctl_reply "$(volctl ls -q 2>/dev/null)" "$current" ;;
     esac
 }

@@ -3,7 +3,8 @@
  * volume container: it holds volumes for others to take over.
  */
 #include "tools/volctl/call.h"
-#include "tools/volctl/mounts.h"
+#include "tools/volctl/container_rm.h"
+#include "tools/volctl/creation.h"
 #include "tools/volctl/options.h"
 #include "tools/volctl/table.h"
 #include "tools/volctl/text.h"
@@ -13,19 +14,20 @@
 #include <errno.h>
 #include <string.h>
 
-enum { KEY_NAME = OPTION_OWN };
-
 /* ---- create ------------------------------------------------------------------- */
 
 struct create {
     struct options options;
-    struct mounts mounts;
-    const char *name;
+    struct creation creation;
 };
 
+static void create_deinit(struct create *create)
+{
+    creation_deinit(&create->creation);
+}
+
 static const struct argp_option create_options[] = {
-    {"name", KEY_NAME, "NAME", 0, "What to call it", 0},
-    MOUNTS_ROWS,
+    CREATION_ROWS,
     OPTION_ROW_FORMAT,
     OPTION_ROWS_ALL,
     {0},
@@ -35,38 +37,38 @@ static error_t create_parse(int key, char *arg, struct argp_state *state)
 {
     struct create *create = state->input;
 
-    if (key == KEY_NAME) {
-        create->name = arg;
+    if (key == ARGP_KEY_END) {
+        creation_check(&create->creation, create->options.operand_count, state);
         return 0;
     }
-    if (mounts_parse(&create->mounts, key, arg, state) == 0)
+    if (creation_parse(&create->creation, key, arg, state) == 0)
         return 0;
     return options_parse(key, arg, state);
 }
 
 static int container_create(struct volctl *volctl, int argc, char **argv)
 {
-    static const struct argp argp = {create_options,
-                                     create_parse,
-                                     "",
-                                     "Record a container and what it has mounted, making volumes "
-                                     "that do not exist, and print its id.",
-                                     NULL,
-                                     NULL,
-                                     NULL};
-    struct create create = {.options.volctl = volctl};
-    _cleanup_(json_decref_p) json_t *body = mounts_body(&create.mounts), *answer = NULL;
-    struct call call = {.method = "POST", .segments = {"containers"}, .body = body};
+    static const struct argp argp = {
+        create_options,
+        create_parse,
+        "[COMMAND [ARGUMENT...]]",
+        "Record a container and what it has mounted, making volumes that do not exist, and print "
+        "its id. With a rootfs, empty volumes get what that has in their place; with a command "
+        "too, "
+        "it can be started.",
+        NULL,
+        NULL,
+        NULL};
+    _cleanup_(create_deinit) struct create create = {.options.volctl = volctl};
+    _cleanup_(json_decref_p) json_t *answer = NULL;
     struct error e = {0};
     int r;
 
-    if (!body)
+    if (creation_init(&create.creation) < 0)
         return volctl_report(-ENOMEM, NULL);
-    options_read(&argp, argc, argv, &create.options, 0, 0);
-    if (create.name && json_object_set_new(body, "Name", json_string(create.name)) < 0)
-        r = error_set(&e, ERROR_NAME_INVALID, "the name '%s' is not UTF-8", create.name);
-    else
-        r = call_daemon(volctl, &call, &answer, &e);
+    options_read_in_order(&argp, argc, argv, &create.options, 0, -1);
+    r = creation_make(volctl, &create.creation, create.options.operands,
+                      create.options.operand_count, &answer, &e);
     if (r)
         return volctl_report(r, &e);
     if (create.options.json)
@@ -123,17 +125,29 @@ static char *mounts_join(const json_t *container)
     return text;
 }
 
+/* "exited (1)": with the exit status, where that is known. */
+static void state_text(const json_t *container, char out[TEXT_SHORT])
+{
+    const char *state = field_text(container, "State");
+    const json_t *code = json_object_get(container, "ExitCode");
+
+    if (json_is_integer(code) && strcmp(state, "exited") == 0)
+        snprintf(out, TEXT_SHORT, "exited (%lld)", (long long)json_integer_value(code));
+    else
+        snprintf(out, TEXT_SHORT, "%s", state);
+}
+
 static int list_add(struct table *table, const json_t *container)
 {
     _cleanup_(free_p) char *mounts = mounts_join(container);
-    char id[13], age[TEXT_SHORT];
+    char id[13], age[TEXT_SHORT], state[TEXT_SHORT];
 
     if (!mounts)
         return -ENOMEM;
     snprintf(id, sizeof(id), "%.12s", field_text(container, "Id"));
     field_age(container, "CreatedAt", age);
-    return table_add(table, (const char *const[]){id, field_text(container, "Name"),
-                                                  field_text(container, "State"),
+    state_text(container, state);
+    return table_add(table, (const char *const[]){id, field_text(container, "Name"), state,
                                                   field_text(container, "Runtime"), age, mounts});
 }
 
@@ -212,90 +226,6 @@ static int container_inspect(struct volctl *volctl, int argc, char **argv)
     return print_json(all) == EXIT_OK ? status : EXIT_ERROR;
 }
 
-/* ---- rm -------------------------------------------------------------------------- */
-
-struct rm {
-    struct options options;
-    bool force, volumes;
-};
-
-static const struct argp_option rm_options[] = {
-    {"force", 'f', NULL, 0, "Also one that runs", 0},
-    {"volumes", 'v', NULL, 0,
-     "Its anonymous volumes too, unless others refer to them; never those with a name", 0},
-    OPTION_ROW_FORMAT,
-    OPTION_ROWS_ALL,
-    {0},
-};
-
-static error_t rm_parse(int key, char *arg, struct argp_state *state)
-{
-    struct rm *rm = state->input;
-
-    switch (key) {
-    case 'f':
-        rm->force = true;
-        return 0;
-    case 'v':
-        rm->volumes = true;
-        return 0;
-    default:
-        return options_parse(key, arg, state);
-    }
-}
-
-static int rm_one(const struct rm *rm, const char *key, json_t *removed, struct error *e)
-{
-    _cleanup_(json_decref_p) json_t *answer = NULL;
-    struct call call = {.method = "DELETE", .segments = {"containers", key}};
-    int flags = 0, r;
-
-    if (rm->force)
-        call.flags[flags++] = "force";
-    if (rm->volumes)
-        call.flags[flags] = "volumes";
-    r = call_daemon(rm->options.volctl, &call, &answer, e);
-    if (r)
-        return r;
-    if (rm->options.json)
-        return json_object_set_new(answer, "Container", json_string(key)) < 0 ||
-                       json_array_append(removed, answer) < 0
-                   ? -ENOMEM
-                   : 0;
-    text_print(stdout, key);
-    putchar('\n');
-    return 0;
-}
-
-static int container_rm(struct volctl *volctl, int argc, char **argv)
-{
-    static const struct argp argp = {rm_options,
-                                     rm_parse,
-                                     "CONTAINER...",
-                                     "Forget containers, and print which. Volumes stay, but for "
-                                     "anonymous ones with --volumes.",
-                                     NULL,
-                                     NULL,
-                                     NULL};
-    _cleanup_(json_decref_p) json_t *removed = json_array();
-    struct rm rm = {.options.volctl = volctl};
-    int status = EXIT_OK;
-
-    options_read(&argp, argc, argv, &rm.options, 1, -1);
-    for (int i = 0; i < rm.options.operand_count; i++) {
-        struct error e = {0};
-        int r = rm_one(&rm, rm.options.operands[i], removed, &e);
-
-        if (r)
-            status = volctl_report(r, &e);
-        if (r && call_is_hopeless(r))
-            break;
-    }
-    if (rm.options.json && print_json(removed) != EXIT_OK)
-        return EXIT_ERROR;
-    return status;
-}
-
 /* ---- the table of these ------------------------------------------------------------ */
 
 static const struct command commands[] = {
@@ -303,6 +233,7 @@ static const struct command commands[] = {
     {"ls", "list", "List containers", container_list},
     {"inspect", NULL, "Show all there is to know of containers, as JSON", container_inspect},
     {"rm", "remove", "Forget containers", container_rm},
+    {"prune", NULL, "Forget containers that have ended", container_prune},
     {0},
 };
 
