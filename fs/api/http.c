@@ -313,17 +313,19 @@ static enum MHD_Result answer_refusal(struct exchange *x, struct MHD_Connection 
     return body ? answer_send(x, connection, x->status, NULL, body) : MHD_NO;
 }
 
-/* Waits for a place among the handlers. False: the server stops. */
+/* Waits for a place among the handlers, unless it may keep that for long. False: the server stops.
+ */
 static bool running_begin(struct exchange *x)
 {
     struct http_server *server = x->server;
+    bool counted = !x->match.route->long_running;
 
     pthread_mutex_lock(&server->mutex);
-    while (!server->stopping && server->handlers >= server->handlers_max)
+    while (counted && !server->stopping && server->handlers >= server->handlers_max)
         pthread_cond_wait(&server->changed, &server->mutex);
     x->running = !server->stopping;
     server->running += x->running;
-    server->handlers += x->running;
+    server->handlers += x->running && counted;
     pthread_mutex_unlock(&server->mutex);
     return x->running;
 }
@@ -338,7 +340,7 @@ static int handler_run(struct exchange *x, struct response *response)
     x->request.body_length = x->body_length;
     r = x->match.route->handler(&x->request, response, &x->error);
     pthread_mutex_lock(&server->mutex);
-    server->handlers--;
+    server->handlers -= !x->match.route->long_running;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->mutex);
     return r;

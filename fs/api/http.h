@@ -15,7 +15,7 @@ struct http_config {
     void *context;                      /* request.context */
     unsigned timeout;     /* seconds a client may be silent, send headers, or a body; 0: 20 */
     unsigned connections; /* at a time; more wait or are closed; 0: 512 */
-    unsigned handlers;    /* that run at a time, the next wait; 0: 32 */
+    unsigned handlers;    /* that run at a time, the next wait; 0: 32. Not of long_running routes */
 };
 
 /* Serves from threads of its own, one a connection. Codes as api_socket_open. */

@@ -51,6 +51,7 @@ struct route {
     const char *pattern; /* "/volumefs/volumes/:/refs": ':' stands for one component */
     route_handler handler;
     const char *query[ROUTE_QUERY_MAX]; /* parameters it takes; any other is refused */
+    bool long_running; /* may copy data: others do not wait for it (http.h, `handlers`) */
 };
 
 /* What is served on one socket. */

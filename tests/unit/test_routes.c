@@ -525,6 +525,37 @@ static void test_requests_run_side_by_side(void **state)
     assert_true(fake_volumes.most_inside <= 32);
 }
 
+static void *start_thread(void *context)
+{
+    static const char request[] =
+        "POST /volumefs/containers/app/start HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{\"Pid\":1}";
+    int fd = client_connect(socket_path);
+    char text[4096];
+
+    client_send(fd, request, sizeof(request) - 1);
+    *(int *)context = client_receive(fd, text, sizeof(text));
+    return NULL;
+}
+
+/* What may copy for long keeps nobody from his place. */
+static void test_long_requests_are_not_counted(void **state)
+{
+    enum { THREADS = 60 }; /* more than handlers at a time */
+    pthread_t threads[THREADS];
+    int statuses[THREADS] = {0};
+
+    (void)state;
+    fake_volumes.delay_ms = 1000;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, start_thread, &statuses[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(statuses[i], 201);
+    assert_true(fake_volumes.most_inside > 32);
+}
+
 /* A service of our own, with short times. */
 static int handle_nothing(const struct request *request, struct response *response, struct error *e)
 {
@@ -738,6 +769,7 @@ int main(void)
         cmocka_unit_test_setup(test_large_headers, setup),
         cmocka_unit_test_setup(test_keep_alive, setup),
         cmocka_unit_test_setup(test_requests_run_side_by_side, setup),
+        cmocka_unit_test_setup(test_long_requests_are_not_counted, setup),
         cmocka_unit_test_setup(test_second_service_and_slow_clients, setup),
         cmocka_unit_test_setup(test_dripping_client_is_cut, setup),
         cmocka_unit_test_setup(test_slow_answers_are_waited_for, setup),
