@@ -439,22 +439,9 @@ int store_open_data(struct store *store, const char *id)
 
 int store_data_is_empty(struct store *store, const char *id)
 {
-    _cleanup_(closedir_p) DIR *dir = NULL;
-    const struct dirent *entry;
-    int fd = open_data(store, id, O_RDONLY);
+    _cleanup_(close_p) int fd = open_data(store, id, O_PATH);
 
-    if (fd < 0)
-        return fd;
-    dir = fdopendir(fd);
-    if (!dir) {
-        close(fd);
-        return -ENOMEM;
-    }
-    errno = 0;
-    while ((entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            return 0;
-    return errno ? -errno : 1;
+    return fd < 0 ? fd : walk_is_empty(fd);
 }
 
 static int has_entry(int fd, const char *name)

@@ -148,17 +148,12 @@ static int container_forget(struct volumes *volumes, const struct container *con
 }
 
 /* One of volctl is ended before it is forgotten; another runtime's is that one's to end. */
-static int container_stop(struct volumes *volumes, const char *key, unsigned flags, struct error *e)
+static int container_stop(struct volumes *volumes, const struct container *container,
+                          unsigned flags, struct error *e)
 {
-    struct container container;
-    int r;
-
-    if (!(flags & CONTAINER_REMOVE_FORCE))
+    if (!(flags & CONTAINER_REMOVE_FORCE) || volume_container_is_foreign(container))
         return 0;
-    r = volume_container_find(volumes, key, &container, e);
-    if (r || volume_container_is_foreign(&container))
-        return r;
-    return volume_container_kill(volumes, &container, e);
+    return volume_container_kill(volumes, container, e);
 }
 
 int volumes_container_remove(struct volumes *volumes, const char *key, unsigned flags,
@@ -166,12 +161,19 @@ int volumes_container_remove(struct volumes *volumes, const char *key, unsigned 
                              struct error *e)
 {
     _cleanup_(unnamed_deinit) struct unnamed unnamed = {0};
+    char id[CONTAINER_ID_MAX + 1]; /* the key may mean another one once this is gone */
     struct container container;
     uint64_t mask = 0;
-    int r = container_stop(volumes, key, flags, e);
+    int r = volume_container_find(volumes, key, &container, e);
 
     if (r == 0)
-        r = volume_container_lock(volumes, key, volume_container_find, &mask, &container, e);
+        r = container_stop(volumes, &container, flags, e);
+    if (r)
+        return r;
+    memcpy(id, container.id, sizeof(id));
+    r = volume_container_lock(volumes, id, volume_container_find_exact, &mask, &container, e);
+    if (r == ERROR_NOT_FOUND && (flags & CONTAINER_REMOVE_FORCE))
+        return 0; /* it went with its end */
     if (r)
         return r;
     r = container_forget(volumes, &container, flags, &unnamed, e);

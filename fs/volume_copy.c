@@ -9,12 +9,14 @@
 #include "catalog/cleanup.h"
 #include "fs/copy.h"
 #include "fs/volume_private.h"
+#include "fs/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -134,12 +136,26 @@ static int source_open(const char *rootfs, const char *destination)
     return root < 0 ? -1 : (int)syscall(SYS_openat2, root, destination, &how, sizeof(how));
 }
 
+/* Whether an empty volume looks like the empty directory already: it did get what that has. */
+static bool is_like(struct volumes *volumes, const char *volume_id, int source)
+{
+    _cleanup_(close_p) int data = store_open_data(volumes->store, volume_id);
+    struct stat has, wanted;
+
+    return data >= 0 && walk_is_empty(source) == 1 && fstat(data, &has) == 0 &&
+           fstat(source, &wanted) == 0 && has.st_uid == wanted.st_uid &&
+           has.st_gid == wanted.st_gid && has.st_mode == wanted.st_mode &&
+           has.st_mtim.tv_sec == wanted.st_mtim.tv_sec &&
+           has.st_mtim.tv_nsec == wanted.st_mtim.tv_nsec;
+}
+
 bool volume_copy_is_due(struct volumes *volumes, const char *volume_id, const char *rootfs,
                         const char *destination)
 {
     _cleanup_(close_p) int fd = source_open(rootfs, destination);
 
-    return fd >= 0 && store_data_is_empty(volumes->store, volume_id) == 1;
+    return fd >= 0 && store_data_is_empty(volumes->store, volume_id) == 1 &&
+           !is_like(volumes, volume_id, fd);
 }
 
 /* Copies into what is staged and makes it the volume's. */

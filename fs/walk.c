@@ -251,3 +251,23 @@ int walk_tree(int parent_fd, const char *name, const struct walk_operations *ope
         r = walk_step(&walk);
     return r;
 }
+
+int walk_is_empty(int dir_fd)
+{
+    _cleanup_(closedir_p) DIR *dir = NULL;
+    const struct dirent *entry;
+    int fd = walk_open_directory(dir_fd, ".");
+
+    if (fd < 0)
+        return fd;
+    dir = fdopendir(fd);
+    if (!dir) {
+        close(fd);
+        return -ENOMEM;
+    }
+    errno = 0;
+    while ((entry = readdir(dir))) // NOLINT(concurrency-mt-unsafe): a stream of our own
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return 0;
+    return errno ? -errno : 1;
+}

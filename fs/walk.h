@@ -38,3 +38,6 @@ int walk_open(int parent_fd, const char *name, int flags);
 
 /* The same for a directory, for reading. */
 int walk_open_directory(int parent_fd, const char *name);
+
+/* 1: nothing is in the directory; 0; negative errno. */
+int walk_is_empty(int dir_fd);
