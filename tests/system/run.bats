@@ -155,24 +155,6 @@ nothing_is_left() {
     nothing_is_left
 }
 
-@test "the command runs only once it is recorded" {
-    cat >"$WORK/without-daemon" <<END
-#!/bin/sh
-mv "$SOCKET" "$SOCKET.away"
-runc "\$@"
-status=\$?
-mv "$SOCKET.away" "$SOCKET"
-exit \$status
-END
-    chmod +x "$WORK/without-daemon"
-    ends 125 env VOLUMEFS_RUNTIME="$WORK/without-daemon" "$VOLCTL" run --name c --rootfs "$ROOTFS" \
-        -v data:/data touch /data/ran
-    grep -q 'volctl-hook: cannot reach the daemon: No such file' "$WORK/stderr"
-    [ ! -e "$TREE/data/ran" ]
-    has_state c created
-    nothing_is_left
-}
-
 @test "signals reach the command, each once" {
     local pid
 

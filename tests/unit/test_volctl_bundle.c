@@ -36,7 +36,7 @@ static json_t *config_of(const char *process, const char *mounts, const char *so
                             .sources = instead,
                             .user = user,
                             .host = of,
-                            .hook = {"/hook", "/sock", ID}};
+                            .hook = {"/hook", "/directory"}};
     struct error e = {0};
     json_t *config = NULL;
 
@@ -119,7 +119,7 @@ static void test_defaults(void **state)
     check(config, "linux.maskedPaths.3", "\"/proc/kcore\"");
     check(config, "linux.readonlyPaths.3", "\"/proc/sys\"");
     check(config, "hooks",
-          "{\"createRuntime\":[{\"path\":\"/hook\",\"args\":[\"/hook\",\"/sock\",\"" ID "\"]}]}");
+          "{\"createRuntime\":[{\"path\":\"/hook\",\"args\":[\"/hook\",\"/directory\"]}]}");
     check_order(config, "/proc /dev /dev/pts /dev/shm /dev/mqueue /sys /sys/fs/cgroup");
     check(config, "mounts.5.options", "[\"nosuid\",\"noexec\",\"nodev\",\"ro\"]");
 }
@@ -250,7 +250,7 @@ static void test_a_mount_in_place_of_a_default(void **state)
 static void check_refused(const char *container, const char *text)
 {
     _cleanup_(json_decref_p) json_t *value = json(container), *config = NULL;
-    struct bundle bundle = {.container = value, .user = &root, .host = &host, .hook = {"", "", ""}};
+    struct bundle bundle = {.container = value, .user = &root, .host = &host, .hook = {"", ""}};
     struct error e = {0};
 
     assert_int_equal(bundle_config(&bundle, &config, &e), ERROR_REQUEST_INVALID);

@@ -24,12 +24,14 @@
     "POST /volumefs/containers {\"Volumes\":[],\"Mounts\":[],\"VolumesFrom\":[]," more "}\n"
 #define ROOTED(process) CREATE("\"Id\":\"@ID@\",\"Rootfs\":\"@DIR@/rootfs\"," process)
 #define END(code)       "POST /volumefs/containers/@ID@/end {\"ExitCode\":" code "}\n"
+#define START           "POST /volumefs/containers/@ID@/start {\"Pid\":4242}\n"
 #define RUN             "run", "--runtime=./fake", "--rootfs=rootfs"
 
 /* The runtime does what the command says, which it finds in the configuration. */
 static const char fake[] =
     "#!/bin/sh\n"
     "cd \"${0%/*}\" && echo \"$*\" >>calls\n"
+    "for id; do :; done\n"
     "while [ $# -gt 0 ]; do\n"
     "  case $1 in --log) log=$2 ;; --bundle) bundle=$2 ;; --pid-file) pid=$2 ;; esac; shift\n"
     "done\n"
@@ -41,6 +43,10 @@ static const char fake[] =
     "*'\"args\":[\"early\"'*) kill -9 $$ ;;\n"
     "*'\"args\":[\"none\"'*) echo '{\"level\":\"error\",\"msg\":\"exec: \\\"none\\\": executable "
     "file not found in $PATH\"}' >\"$log\"; echo raw >&2; exit 1 ;;\n"
+    "*'\"args\":[\"hooked\"'*) hook=$(sed "
+    "'s/.*\"createRuntime\":.{\"path\":\"\\([^\"]*\\)\".*/\\1/' config)\n"
+    "  echo '{\"id\":\"'$id'\",\"pid\":4242}' | \"$hook\" \"$bundle\" || exit 1; echo 1 >\"$pid\" "
+    ";;\n"
     "*'\"args\":[\"odd\"'*) echo odd words >&2; exit 1 ;;\n"
     "*) echo 1 >\"$pid\"; exit 0 ;;\n"
     "esac\n";
@@ -106,6 +112,12 @@ static const struct row rows[] = {
      .requests = ROOTED(PROCESS("[\"true\"]", "false")) END("0"), .out = ""},
     {{RUN, "true"}, .answers = {{201, CONTAINER("[\"true\"]")}, {500, NO("disk full")}},
      .requests = ROOTED(PROCESS("[\"true\"]", "false")) END("0"), .out = "", .error = "volctl: disk full\n"},
+    {{RUN, "hooked"}, .answers = {{201, CONTAINER("[\"hooked\"]")}, {201, "{}"}, {204}},
+     .requests = ROOTED(PROCESS("[\"hooked\"]", "false")) START END("0"), .out = ""},
+    {{RUN, "hooked"}, .answers = {{201, CONTAINER("[\"hooked\"]")}, {409, NO("it runs already")}, {204}},
+     .requests = ROOTED(PROCESS("[\"hooked\"]", "false")) START END("125"), .status = 125, .out = "", .error = "volctl: it runs already\n"},
+    {{RUN, "-d", "hooked"}, .answers = {{201, CONTAINER("[\"hooked\"]")}, {409, NO("it runs already")}, {204}},
+     .requests = ROOTED(PROCESS("[\"hooked\"]", "false")) START END("125"), .status = 125, .out = "", .error = "volctl: it runs already\n"},
     {{RUN, "-d", "none"}, .answers = {{201, CONTAINER("[\"none\"]")}, {204}},
      .requests = ROOTED(PROCESS("[\"none\"]", "false")) END("127"), .status = 127, .error = "volctl: fake: exec: \"none\""},
 
@@ -209,7 +221,7 @@ static void test_a_run(void **state)
     assert_string_equal(calls, CALL);
     config = rows_read("config");
     assert_non_null(strstr(config, "\"path\":\"@DIR@/rootfs\""));
-    assert_non_null(strstr(config, "volctl-hook\",\"@DIR@/s\",\"@ID@\"]"));
+    assert_non_null(strstr(config, "volctl-hook\",\"@DIR@/bundles/@ID@\"]"));
     assert_false(is_there("bundles/" ID));
 }
 

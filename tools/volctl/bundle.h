@@ -24,7 +24,7 @@ struct bundle {
     const json_t *sources;   /* by index of its Mounts: what to mount instead of Source, or null */
     const struct user *user;
     const struct bundle_host *host;
-    const char *hook[3]; /* run before the command, with the state on its input: path, arguments */
+    const char *hook[2]; /* run before the command, with the state on its input: path, argument */
 };
 
 /*

@@ -7,6 +7,7 @@
 #include "tools/volctl/bundle_dir.h"
 
 #include "tools/volctl/child.h"
+#include "tools/volctl/hook_socket.h"
 #include "tools/volctl/pin.h"
 #include "tools/volctl/runtime.h"
 
@@ -25,7 +26,8 @@
 
 enum { LOCK_TIMEOUT_S = 10, LOCK_PAUSE_US = 20000 };
 
-static const char *const file_names[] = {"config.json", "pid", "runtime.log", "runtime"};
+static const char *const file_names[] = {"config.json", "pid", "runtime.log", "runtime",
+                                         HOOK_SOCKET};
 static const char *const log_names[] = {"log", "log.1"};
 
 void bundle_dir_leave(struct bundle_dir *dir)

@@ -4,6 +4,7 @@
  *   config.json   for the runtime        runtime       which one it is (a path)
  *   pid           by the runtime, once   runtime.log   what it had to say
  *                 the command runs       mounts/N      places to hold a mount for a moment (pin.h)
+ *   hook          a socket (hook_socket.h)
  *   log           what a container in the background has printed; the one before it: log.1
  *
  * Root's alone. Who runs the container holds a lock on it for as long; so what nobody holds is a

@@ -46,6 +46,12 @@ static long client_left_ms(const struct client *client)
     return left > 0 ? (long)left : 1;
 }
 
+void answer_deinit(struct answer *answer)
+{
+    free(answer->body);
+    *answer = (struct answer){0};
+}
+
 struct client *client_new(const char *socket)
 {
     struct client *client = calloc(1, sizeof(*client));

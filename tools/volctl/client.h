@@ -5,13 +5,22 @@
 #pragma once
 
 #include "catalog/error.h"
-#include "tools/volctl/http.h"
+
+#include <stddef.h>
 
 enum {
     CLIENT_ANSWER_MAX = 64 << 20,
     CLIENT_LIMIT_S = 600,
     CLIENT_LIMIT_LONG_S = 7 * 24 * 3600, /* where as much is done as there is data */
 };
+
+/* {0} is empty and safe to release. */
+struct answer {
+    long status; /* HTTP */
+    char *body;  /* NUL-terminated, owned; NULL: none */
+    size_t length;
+};
+void answer_deinit(struct answer *answer);
 
 struct client; /* opaque: one connection, kept open between requests */
 

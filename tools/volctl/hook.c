@@ -1,90 +1,85 @@
 /*
- * volctl-hook SOCKET ID: what an OCI runtime calls (createRuntime, with the state on standard
+ * volctl-hook DIRECTORY: what an OCI runtime calls (createRuntime, with the state on standard
  * input) when a container of `volctl run` is there and its command does not run yet.
  *
- * It tells the daemon which process the container is, so that nothing runs that is not recorded:
- * when this fails, the runtime gives up. And it unmounts what pin.c held for the runtime.
+ * It passes the state on to the volctl that runs the container, which listens in the run's
+ * directory and tells the daemon (hook_socket.h), and waits for the answer. When this fails, also
+ * because that volctl was killed, the runtime gives up: nothing runs that is not recorded.
  *
- * It is a program of its own because it is in the way of every start, and so has to be small.
+ * It is a program of its own, and links no library, because it is in the way of every start. It has
+ * no time limit: a copy may be due first, that a crash stopped.
  */
 #include "catalog/cleanup.h"
-#include "catalog/name.h"
-#include "tools/volctl/http.h"
+#include "tools/volctl/hook_socket.h"
 
-#include <jansson.h>
-#include <limits.h>
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
-#include <sys/mount.h>
-
-enum {
-    ANSWER_MAX = 64 << 20,
-    PINS_MAX = 1024,
-    LIMIT_S = 7 * 24 * 3600, /* a copy may be due first, that a crash stopped */
-};
+#include <sys/socket.h>
+#include <sys/un.h>
 
 static int complain(const char *what, const char *why)
 {
-    fprintf(stderr, "volctl-hook: %s: %s\n", what, why);
+    dprintf(STDERR_FILENO, "volctl-hook: %s: %s\n", what, why);
     return 1;
 }
 
-static void unmount_pins(const char *bundle)
+/* To the end of the input, or one byte more than there may be. −1: see errno. */
+static ssize_t state_read(char out[HOOK_STATE_MAX + 1])
 {
-    char path[PATH_MAX];
+    size_t length = 0;
+    ssize_t n;
 
-    for (unsigned i = 0; *bundle && i < PINS_MAX; i++)
-        if (snprintf(path, sizeof(path), "%s/mounts/%u", bundle, i) >= (int)sizeof(path) ||
-            umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
-            return;
+    do {
+        n = read(STDIN_FILENO, out + length, HOOK_STATE_MAX + 1 - length);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        length += n > 0 ? (size_t)n : 0;
+    } while (n != 0 && length <= HOOK_STATE_MAX);
+    return (ssize_t)length;
 }
 
-static int complain_of_answer(const struct answer *answer)
+/* From within the directory: its path may be longer than a socket's can be. */
+static int volctl_connect(const char *directory)
 {
-    json_t *value = answer->body ? json_loads(answer->body, 0, NULL) : NULL;
-    const char *message = json_string_value(json_object_get(value, "message"));
-    char status[32];
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = HOOK_SOCKET};
+    _cleanup_(close_p) int fd = -1;
 
-    snprintf(status, sizeof(status), "status %ld", answer->status);
-    complain("the daemon refuses the start", message ? message : status);
-    json_decref(value);
-    return 1;
+    if (chdir(directory) < 0)
+        return -1;
+    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+        return -1;
+    return steal_fd(&fd);
 }
 
-static int tell_daemon(const char *socket, const char *id, long long pid)
+static int pass_on(int volctl, const char *state, size_t length)
 {
-    _cleanup_(answer_deinit) struct answer answer = {0};
-    struct http http = {.fd = -1};
-    char path[CONTAINER_ID_MAX + 64], body[64];
-    int r = http_open(&http, socket, LIMIT_S);
+    char answer[HOOK_ANSWER_MAX + 1];
+    ssize_t n = send(volctl, state, length, MSG_NOSIGNAL);
 
-    if (r)
-        return complain("cannot reach the daemon", strerror(-r));
-    snprintf(path, sizeof(path), "/volumefs/containers/%s/start", id);
-    snprintf(body, sizeof(body), "{\"Pid\":%lld}", pid);
-    r = http_exchange(&http, "POST", path, body, ANSWER_MAX, &answer);
-    close_p(&http.fd);
-    if (r)
-        return complain("the daemon did not answer", strerror(-r));
-    return answer.status >= 200 && answer.status < 300 ? 0 : complain_of_answer(&answer);
+    while (n >= 0 && (n = recv(volctl, answer, sizeof(answer) - 1, 0)) < 0 && errno == EINTR)
+        ;
+    if (n <= 0)
+        return complain("volctl did not answer", n < 0 ? strerror(errno) : "it has ended");
+    answer[n] = 0;
+    return *answer == HOOK_GO ? 0 : complain("the start is refused", answer + 1);
 }
 
 int main(int argc, char **argv)
 {
-    json_error_t why;
-    json_t *state = json_loadf(stdin, JSON_REJECT_DUPLICATES, &why);
-    const char *bundle = json_string_value(json_object_get(state, "bundle"));
-    long long pid = json_integer_value(json_object_get(state, "pid"));
-    int status;
+    static char state[HOOK_STATE_MAX + 1];
+    _cleanup_(close_p) int volctl = -1;
+    ssize_t length;
 
-    if (argc != 3 || name_check_container(argv[2], NULL))
-        status = complain("usage", "volctl-hook SOCKET ID <STATE; an OCI runtime calls it");
-    else if (!state || pid <= 0)
-        status = complain("the runtime's state", state ? "it has no pid" : why.text);
-    else
-        status = tell_daemon(argv[1], argv[2], pid);
-    if (bundle)
-        unmount_pins(bundle);
-    json_decref(state);
-    return status;
+    if (argc != 2)
+        return complain("usage", "volctl-hook DIRECTORY <STATE; an OCI runtime calls it");
+    length = state_read(state);
+    if (length < 0)
+        return complain("cannot read the runtime's state", strerror(errno));
+    if (length == 0 || length > HOOK_STATE_MAX)
+        return complain("the runtime's state", length ? "it is larger than 64 KiB" : "it is empty");
+    volctl = volctl_connect(argv[1]);
+    if (volctl < 0)
+        return complain("cannot reach the volctl that runs the container", strerror(errno));
+    return pass_on(volctl, state, (size_t)length);
 }

@@ -3,8 +3,8 @@
  *
  * In the order of things: its directory is made (and locked), the configuration written, the
  * runtime started. The runtime calls the hook when the container is there and its command does not
- * run yet; that tells the daemon which process it is. After the end the daemon is told the status,
- * and what was made is removed.
+ * run yet; from that we know which process it is, and tell the daemon. After the end the daemon is
+ * told the status, and what was made is removed.
  */
 #include "tools/volctl/launch.h"
 
@@ -63,13 +63,12 @@ static int write_config(const struct launch *launch, const struct bundle_dir *di
     if (r)
         return r;
     runtime_look_at_host(&host);
-    r = bundle_config(
-        &(struct bundle){.container = container,
-                         .sources = sources,
-                         .user = &user,
-                         .host = &host,
-                         .hook = {hook, launch->volctl->socket, field_text(container, "Id")}},
-        &config, e);
+    r = bundle_config(&(struct bundle){.container = container,
+                                       .sources = sources,
+                                       .user = &user,
+                                       .host = &host,
+                                       .hook = {hook, dir->path}},
+                      &config, e);
     text = r ? NULL : json_dumps(config, JSON_COMPACT);
     if (r || !text)
         return r ? r : -ENOMEM;
@@ -161,6 +160,7 @@ static int supervise(const struct launch *launch, const struct bundle_dir *dir,
     const json_t *process = json_object_get(launch->container, "Process");
     int r;
 
+    supervised->volctl = launch->volctl;
     supervised->runtime = runtime;
     supervised->dir = dir;
     supervised->id = field_text(launch->container, "Id");
@@ -189,6 +189,10 @@ static int launch_run(const struct launch *launch, struct supervised *supervised
         *r = launch_prepare(launch, &dir, &runtime, supervised->background, e);
     if (*r == 0)
         *r = supervise(launch, &dir, &runtime, supervised, result, e);
+    if (*r == 0 && result->refusal) {
+        *e = result->why;
+        *r = result->refusal;
+    }
     if (*r == 0)
         status = outcome_read(
             &(struct ending){result->started, result->status, result->log, result->messages},
@@ -200,13 +204,17 @@ static int launch_run(const struct launch *launch, struct supervised *supervised
     return status;
 }
 
-/* The hook, and a process in the background, are in other directories. The path is never freed. */
+/* A process in the background is in another directory. The path is never freed. */
 static int make_socket_absolute(struct volctl *volctl)
 {
-    const char *path = realpath(volctl->socket, NULL);
+    char *path = realpath(volctl->socket, NULL);
     struct error e = {0};
     int r;
 
+    if (path && strcmp(path, volctl->socket) == 0) {
+        free(path);
+        return 0;
+    }
     if (path) {
         volctl->socket = path;
         volctl->client = client_free(volctl->client); /* of the other one */
@@ -331,6 +339,7 @@ int launch_background(const struct launch *launch)
         return status;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return launch_report(-errno, NULL);
+    launch->volctl->client = client_free(launch->volctl->client); /* one connection for two */
     fflush(NULL);
     pid = fork();
     if (pid == 0) {

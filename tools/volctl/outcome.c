@@ -55,7 +55,6 @@ static const struct {
     {"Transport endpoint is not connected", "the daemon was killed while it was mounted: start it "
                                             "again with: systemctl start volumefs"},
     {"apparmor", "look at the host's log with: dmesg"},
-    {"/start: ", "is the daemon running? 'volctl doctor' looks for problems"},
 };
 
 static const char *hint_of(const char *why)

@@ -7,6 +7,10 @@
  * is kept until the command runs (the runtime then writes the file `pid`), and passed on from there
  * on. If the command never runs, it explains why not.
  *
+ * Before the command runs the hook lets us know of the container, and waits until the daemon does
+ * (hook_socket.h). That may take long, so all else goes on meanwhile. Signals for an end then give
+ * the start up: the runtime would keep them until its hooks have ended.
+ *
  * Signals come by a descriptor. What the terminal sends to our process group, the runtime gets by
  * itself if it is in that; it has to be, to read from the terminal. If it need not, it is in a
  * group of its own, and gets everything from us.
@@ -14,7 +18,10 @@
 #include "tools/volctl/supervise.h"
 
 #include "tools/volctl/child.h"
+#include "tools/volctl/hook_socket.h"
 #include "tools/volctl/output.h"
+#include "tools/volctl/pin.h"
+#include "tools/volctl/start_call.h"
 
 #include "catalog/cleanup.h"
 
@@ -28,7 +35,7 @@
 #include <sys/wait.h>
 #include <termios.h>
 
-enum { START_LOOKS = 40, START_FIRST_MS = 5, START_LATER_MS = 50 }; /* for a file (note_start) */
+enum { START_LOOKS = 40, START_FIRST_MS = 1, START_LATER_MS = 50 }; /* for a file (note_start) */
 enum { RELAY_SIZE = 64 << 10, RELAY_PIECE = 4096 }; /* a piece fits where poll(2) says: PIPE_BUF */
 
 /* From the runtime's standard error to ours, or to the log. */
@@ -46,7 +53,10 @@ struct watch {
     pid_t pid; /* 0: it has ended */
     bool own_group;
     int signals;
-    unsigned looks; /* for the start */
+    struct hook_socket hook;
+    struct start_call *call; /* while the daemon is told; NULL */
+    bool created;
+    unsigned looks; /* for the start, since then */
     struct relay relay;
 };
 
@@ -95,6 +105,50 @@ static bool relay_can_write(const struct relay *relay, bool started)
     return started && relay->start < relay->end;
 }
 
+/* ---- the start -------------------------------------------------------------------------- */
+
+static void answer(struct watch *watch, int r)
+{
+    watch->result->refusal = r;
+    hook_socket_answer(&watch->hook, r, &watch->result->why);
+}
+
+/* The runtime has mounted everything, and needs what was held for it no more. */
+static void hear_hook(struct watch *watch)
+{
+    const struct supervised *supervised = watch->supervised;
+    pid_t pid = hook_socket_take(&watch->hook, supervised->id);
+
+    if (pid == 0)
+        return;
+    watch->created = true;
+    pins_remove(supervised->dir->fd);
+    watch->call = start_call_begin(supervised->volctl, supervised->id, pid);
+    if (!watch->call)
+        answer(watch, -ENOMEM);
+}
+
+static void hear_daemon(struct watch *watch)
+{
+    struct start_call *call = steal_pointer(&watch->call);
+
+    answer(watch, start_call_end(call, watch->supervised->volctl, &watch->result->why));
+}
+
+static void give_start_up(struct watch *watch, int signal)
+{
+    start_call_leave(steal_pointer(&watch->call));
+    answer(watch, error_set(&watch->result->why, ERROR_UNAVAILABLE,
+                            "the start was ended by signal %d before the daemon knew of it, whose "
+                            "log says what it waits for",
+                            signal));
+}
+
+static bool is_for_an_end(uint32_t signal)
+{
+    return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+}
+
 /* ---- signals -------------------------------------------------------------------------- */
 
 /* All but those that mean our own mistakes, our own children and our own terminal. */
@@ -128,11 +182,13 @@ static void signal_take(struct watch *watch)
     }
     if (info.ssi_signo == SIGPIPE)
         return;
+    if (watch->call && is_for_an_end(info.ssi_signo)) {
+        give_start_up(watch, (int)info.ssi_signo);
+        return;
+    }
     if (watch->own_group || info.ssi_code != SI_KERNEL)
         kill(watch->pid, (int)info.ssi_signo);
 }
-
-/* ---- the loop --------------------------------------------------------------------------- */
 
 /*
  * Looked for again and again until it is there: the kernel would tell (inotify), but takes 20 ms to
@@ -149,6 +205,8 @@ static void note_start(struct watch *watch)
         supervised->started(supervised->context);
 }
 
+/* ---- the loop --------------------------------------------------------------------------- */
+
 /* How long to wait for an event. */
 static int watch_timeout(struct watch *watch, bool writing_to_log)
 {
@@ -156,7 +214,7 @@ static int watch_timeout(struct watch *watch, bool writing_to_log)
         return 0;
     if (watch->result->started)
         return -1;
-    return watch->looks++ < START_LOOKS ? START_FIRST_MS : START_LATER_MS;
+    return watch->created && watch->looks++ < START_LOOKS ? START_FIRST_MS : START_LATER_MS;
 }
 
 static void watch_step(struct watch *watch)
@@ -168,15 +226,21 @@ static void watch_step(struct watch *watch)
         {.fd = watch->signals, .events = POLLIN},
         {.fd = relay_can_read(relay, started) ? relay->from : -1, .events = POLLIN},
         {.fd = writing && !to_log ? relay->to : -1, .events = POLLOUT},
+        {.fd = watch->call ? start_call_fd(watch->call) : hook_socket_fd(&watch->hook),
+         .events = POLLIN},
     };
 
-    if (poll(fds, 3, watch_timeout(watch, writing && to_log)) < 0)
+    if (poll(fds, 4, watch_timeout(watch, writing && to_log)) < 0)
         return;
     note_start(watch);
     if (fds[1].revents)
         relay_read(relay);
     if (fds[2].revents || (writing && to_log))
         relay_write(relay);
+    if (fds[3].revents && watch->call)
+        hear_daemon(watch);
+    else if (fds[3].revents)
+        hear_hook(watch);
     if (fds[0].revents)
         signal_take(watch);
 }
@@ -219,12 +283,15 @@ static void watch_finish(struct watch *watch)
 
 static int watch_open(struct watch *watch, int *err)
 {
-    int ends[2];
+    int ends[2], r;
     sigset_t all;
 
     if (watch->supervised->background &&
         output_open(&watch->relay.output, watch->supervised->dir->fd))
         return -errno;
+    r = hook_socket_open(&watch->hook, watch->supervised->dir->fd);
+    if (r)
+        return r;
     signals_of_interest(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
     watch->signals = signalfd(-1, &all, SFD_CLOEXEC);
@@ -272,6 +339,9 @@ static void watch_close(struct watch *watch)
 {
     close_p(&watch->signals);
     close_p(&watch->relay.from);
+    hook_socket_close(&watch->hook);
+    if (watch->call)
+        start_call_leave(watch->call);
     output_close(&watch->relay.output);
     free(watch);
 }
@@ -308,6 +378,7 @@ int supervise_run(const struct supervised *supervised, struct supervise_result *
     *out = (struct supervise_result){0};
     watch->supervised = supervised;
     watch->result = out;
+    watch->hook = (struct hook_socket)HOOK_SOCKET_INIT;
     watch->signals = watch->relay.from = watch->relay.output.fd = -1;
     watch->relay.to = supervised->background ? -1 : STDERR_FILENO;
     signal(SIGCHLD, SIG_DFL); /* where it is ignored, nobody waits */

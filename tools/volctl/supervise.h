@@ -5,12 +5,14 @@
 
 #include "tools/volctl/bundle_dir.h"
 #include "tools/volctl/runtime.h"
+#include "tools/volctl/volctl.h"
 
 #include <sys/types.h>
 
 enum { SUPERVISE_MESSAGES_MAX = 4096, SUPERVISE_LOG_MAX = 64 << 10 };
 
 struct supervised {
+    struct volctl *volctl; /* to tell the daemon of the start, before the command runs */
     const struct runtime *runtime;
     const struct bundle_dir *dir;
     const char *id;
@@ -24,7 +26,9 @@ struct supervised {
 
 struct supervise_result {
     bool started;
-    int status;                            /* as of wait(2) */
+    int status;  /* as of wait(2) */
+    int refusal; /* why the daemon was not told, or would not have it */
+    struct error why;
     char log[SUPERVISE_LOG_MAX];           /* of the runtime */
     char messages[SUPERVISE_MESSAGES_MAX]; /* on its standard error, before the command ran */
 };
