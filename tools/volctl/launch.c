@@ -204,7 +204,7 @@ static int launch_run(const struct launch *launch, struct supervised *supervised
     return status;
 }
 
-/* A process in the background is in another directory. The path is never freed. */
+/* A process in the background is in another directory. */
 static int make_socket_absolute(struct volctl *volctl)
 {
     char *path = realpath(volctl->socket, NULL);
@@ -216,7 +216,8 @@ static int make_socket_absolute(struct volctl *volctl)
         return 0;
     }
     if (path) {
-        volctl->socket = path;
+        free(volctl->own_socket);
+        volctl->socket = volctl->own_socket = path;
         volctl->client = client_free(volctl->client); /* of the other one */
         return 0;
     }

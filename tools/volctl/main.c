@@ -160,5 +160,6 @@ int main(int argc, char **argv)
     status = command_run_of(volctl_commands, &volctl, program, argc - start.command,
                             argv + start.command);
     client_free(volctl.client);
+    free(volctl.own_socket);
     return finish(status);
 }

@@ -24,6 +24,7 @@ enum exit_status {
 
 struct volctl {
     const char *socket;
+    char *own_socket;      /* what `socket` is, if that had to be made absolute */
     struct client *client; /* made by the first call */
 };
 
