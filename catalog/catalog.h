@@ -81,8 +81,6 @@ int catalog_volume_set_readonly(struct catalog *catalog, const char *id, bool re
                                 struct error *e);
 int catalog_volume_set_label(struct catalog *catalog, const char *id, enum access_label label,
                              const char *owner, const char *context, struct error *e);
-int catalog_volume_touch(struct catalog *catalog, const char *id, int64_t last_used_at,
-                         struct error *e);
 
 /*
  * Removal in two steps, so that a crash between them is finished later:
@@ -122,12 +120,13 @@ int catalog_container_delete(struct catalog *catalog, const char *id, struct err
 /* ---- attachments ------------------------------------------------------ */
 
 /*
- * Records a container (put as above) and attachments to it, all or nothing.
+ * Records a container (put as above) and attachments to it, whose volumes are used `now`, all or
+ * nothing.
  * ERROR_EXISTS "Duplicate mount point: /d"; ERROR_NOT_FOUND: a volume is gone.
  */
 int catalog_attach(struct catalog *catalog, const struct container *container,
                    const struct run *run, const struct attachment *attachments, size_t count,
-                   struct error *e);
+                   int64_t now, struct error *e);
 /* destination NULL: all of the container's. ERROR_NOT_FOUND: none such. The container stays. */
 int catalog_detach(struct catalog *catalog, const char *container_id, const char *destination,
                    struct error *e);

@@ -90,9 +90,20 @@ int attachment_row_insert(struct db *db, const struct attachment *attachment, st
 
 /* ---- changes ---------------------------------------------------------- */
 
+/* The clock may have been set back: the time of use never is. */
+static int volume_row_touch(struct db *db, const char *id, int64_t now, struct error *e)
+{
+    _query_ struct query *query =
+        db_query(db, "UPDATE volumes SET last_used_at = max(last_used_at, ?2) WHERE id = ?1");
+
+    query_bind_text(query, 1, id);
+    query_bind_int(query, 2, now);
+    return query_run(query, e);
+}
+
 int catalog_attach(struct catalog *catalog, const struct container *container,
                    const struct run *run, const struct attachment *attachments, size_t count,
-                   struct error *e)
+                   int64_t now, struct error *e)
 {
     _change_ struct change change = {0};
     int r;
@@ -108,6 +119,8 @@ int catalog_attach(struct catalog *catalog, const struct container *container,
 
         memcpy(attachment.container_id, container->id, sizeof(attachment.container_id));
         r = attachment_row_insert(catalog->db, &attachment, e);
+        if (!r && attachment.volume_id[0])
+            r = volume_row_touch(catalog->db, attachment.volume_id, now, e);
     }
     return r ? r : change_commit(&change, e);
 }

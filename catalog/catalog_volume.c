@@ -297,23 +297,6 @@ int catalog_volume_set_label(struct catalog *catalog, const char *id, enum acces
     return r ? r : change_commit(&change, e);
 }
 
-int catalog_volume_touch(struct catalog *catalog, const char *id, int64_t last_used_at,
-                         struct error *e)
-{
-    _change_ struct change change = {0};
-    _query_ struct query *query = NULL;
-    int r = change_begin(&change, catalog, e);
-
-    if (r)
-        return r;
-    /* The clock may have been set back: the time of use never is. */
-    query = db_query(catalog->db,
-                     "UPDATE volumes SET last_used_at = max(last_used_at, ?2) WHERE id = ?1");
-    query_bind_int(query, 2, last_used_at);
-    r = volume_change(catalog, query, id, e);
-    return r ? r : change_commit(&change, e);
-}
-
 /* ---- removal ---------------------------------------------------------- */
 
 enum { USERS_NAMED_MAX = 8 };

@@ -177,7 +177,7 @@ static int attaching_record(struct attaching *attaching, struct error *e)
         attachment_describe(&attaching->items[i], &attachments[i]);
     r = catalog_attach(attaching->volumes->catalog, &attaching->container,
                        attaching->request->run ? &attaching->run : NULL, attachments,
-                       attaching->count, e);
+                       attaching->count, time_now(), e);
     attaching->recorded = r == 0;
     return r;
 }
@@ -286,18 +286,15 @@ static void attaching_tell_undone(const struct attaching *attaching)
                                  attaching->items[i].ref);
 }
 
-/* Events, and the time of use, which is worth no refusal. */
 static void attaching_tell(const struct attaching *attaching)
 {
     struct volumes *volumes = attaching->volumes;
-    int64_t now = time_now();
 
     for (size_t i = 0; i < attaching->count; i++) {
         const struct mount_item *item = &attaching->items[i];
 
         if (!item->name[0])
             continue;
-        (void)!catalog_volume_touch(volumes->catalog, item->volume.id, now, NULL);
         if (item->created)
             volumes_tell_created(volumes, item->name);
         else

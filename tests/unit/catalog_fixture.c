@@ -116,7 +116,8 @@ int fixture_attach(struct fixture *fixture, int n, int volume, const char *desti
     struct container container = fixture_container(n);
 
     memcpy(attachment.volume_id, v.id, sizeof(attachment.volume_id));
-    return catalog_attach(fixture->catalog, &container, NULL, &attachment, 1, NULL);
+    return catalog_attach(fixture->catalog, &container, NULL, &attachment, 1, FIXTURE_USED_AT,
+                          NULL);
 }
 
 char *fixture_read(struct fixture *fixture, const char *name, size_t *size)

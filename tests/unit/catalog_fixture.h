@@ -27,7 +27,9 @@ void fixture_crash_after(struct fixture *fixture, void (*work)(struct fixture *f
 struct volume fixture_volume(int n);
 void fixture_insert(struct fixture *fixture, int n);
 struct container fixture_container(int n);
-/* Container `n` gets volume `volume` at `destination`. The result of catalog_attach. */
+enum { FIXTURE_USED_AT = 12345 };
+/* Container `n` gets volume `volume` at `destination`, at that time. The result of catalog_attach.
+ */
 int fixture_attach(struct fixture *fixture, int n, int volume, const char *destination);
 
 /* The bytes of a file of the store, to be freed; NULL: absent. */

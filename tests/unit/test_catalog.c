@@ -132,7 +132,7 @@ static void test_rename(void **state)
     assert_int_equal(back.labels.count, 2);
 }
 
-static void test_rules_and_times(void **state)
+static void test_rules(void **state)
 {
     struct fixture *f = *state;
     _cleanup_(volume_deinit) struct volume one = fixture_volume(1), back = {0};
@@ -142,20 +142,16 @@ static void test_rules_and_times(void **state)
     assert_int_equal(catalog_volume_set_readonly(f->catalog, one.id, true, NULL), 0);
     assert_int_equal(
         catalog_volume_set_label(f->catalog, one.id, LABEL_PRIVATE, "c1", "s0:c1", NULL), 0);
-    assert_int_equal(catalog_volume_touch(f->catalog, one.id, 50, NULL), 0);
-    assert_int_equal(catalog_volume_touch(f->catalog, one.id, 40, NULL), 0);
     assert_int_equal(catalog_volume_get_by_id(f->catalog, one.id, &back, NULL), 0);
     assert_true(back.readonly);
     assert_int_equal(back.label, LABEL_PRIVATE);
     assert_string_equal(back.owner, "c1");
     assert_string_equal(back.context, "s0:c1");
-    assert_int_equal(back.last_used_at, 50);
     memset(big, 'x', sizeof(big) - 1);
     assert_int_equal(catalog_volume_set_label(f->catalog, one.id, LABEL_NONE, NULL, big, NULL),
                      ERROR_LIMIT);
     assert_int_equal(catalog_volume_set_label(f->catalog, one.id, LABEL_NONE, NULL, NULL, NULL), 0);
     assert_int_equal(catalog_volume_set_readonly(f->catalog, "x", true, NULL), ERROR_NOT_FOUND);
-    assert_int_equal(catalog_volume_touch(f->catalog, "x", 1, NULL), ERROR_NOT_FOUND);
     assert_int_equal(catalog_volume_set_label(f->catalog, "x", LABEL_NONE, "", "", NULL),
                      ERROR_NOT_FOUND);
 }
@@ -406,7 +402,7 @@ static void test_attachments_are_listed_both_ways(void **state)
     assert_int_equal(fixture_attach(f, 1, 1, "/a"), 0);
     assert_int_equal(fixture_attach(f, 1, 2, "/c"), 0);
     assert_int_equal(fixture_attach(f, 2, 1, "/a"), 0);
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, &bind, 1, NULL), 0);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, &bind, 1, 0, NULL), 0);
     catalog_attachment_each_of_volume(f->catalog, one.id, see_container, &of_volume, NULL);
     assert_string_equal(of_volume.text, "container-1:/a:ro container-1:/b:ro container-2:/a:ro ");
     catalog_attachment_each_of_container(f->catalog, container.id, see_volume, &of_container, NULL);
@@ -440,7 +436,7 @@ static void test_attachment_comes_back_as_it_was(void **state)
 
     fixture_insert(f, 1);
     memcpy(given.volume_id, one.id, sizeof(given.volume_id));
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, &given, 1, NULL), 0);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, &given, 1, 0, NULL), 0);
     assert_int_equal(
         catalog_attachment_each_of_container(f->catalog, container.id, see_whole, &back, NULL), 0);
     assert_string_equal(back.container_id, container.id);
@@ -466,20 +462,52 @@ static void test_attach_is_all_or_nothing(void **state)
     fixture_insert(f, 1);
     memcpy(pair[0].volume_id, one.id, sizeof(one.id));
     memcpy(pair[1].volume_id, one.id, sizeof(one.id));
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, &e), ERROR_EXISTS);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 0, &e), ERROR_EXISTS);
     assert_string_equal(e.text, "Duplicate mount point: /a");
     assert_int_equal(catalog_container_get(f->catalog, container.id, &back, NULL), ERROR_NOT_FOUND);
     pair[1].destination = b;
     memcpy(pair[1].volume_id, missing.id, sizeof(missing.id));
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, &e), ERROR_NOT_FOUND);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 0, &e), ERROR_NOT_FOUND);
     pair[1].destination = relative;
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, &e), ERROR_SPEC_INVALID);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 0, &e),
+                     ERROR_SPEC_INVALID);
     pair[1].destination = b;
     pair[1].volume_id[0] = 0;
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, &e), ERROR_SPEC_INVALID);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 0, &e),
+                     ERROR_SPEC_INVALID);
     assert_int_equal(catalog_container_get(f->catalog, container.id, &back, NULL), ERROR_NOT_FOUND);
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, NULL, 0, &e), 0);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, NULL, 0, 0, &e), 0);
     assert_int_equal(catalog_container_get(f->catalog, container.id, &back, NULL), 0);
+}
+
+static int64_t used_at(struct fixture *f, const struct volume *volume)
+{
+    _cleanup_(volume_deinit) struct volume back = {0};
+
+    assert_int_equal(catalog_volume_get_by_id(f->catalog, volume->id, &back, NULL), 0);
+    return back.last_used_at;
+}
+
+/* With the attachment, or not at all; and never back, as the clock may be. */
+static void test_attach_notes_the_time(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(volume_deinit) struct volume one = fixture_volume(1), two = fixture_volume(2);
+    struct container container = fixture_container(1);
+    char a[] = "/a", b[] = "/b", c[] = "/c", host[] = "/srv";
+    struct attachment pair[2] = {{.destination = a}, {.destination = b, .source = host}};
+
+    fixture_insert(f, 1);
+    fixture_insert(f, 2);
+    memcpy(pair[0].volume_id, one.id, sizeof(one.id));
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 50, NULL), 0);
+    assert_int_equal(used_at(f, &one), 50);
+    assert_int_equal(used_at(f, &two), 0);
+    pair[0].destination = c;
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 60, NULL), ERROR_EXISTS);
+    assert_int_equal(used_at(f, &one), 50);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 1, 40, NULL), 0);
+    assert_int_equal(used_at(f, &one), 50);
 }
 
 static void test_detach(void **state)
@@ -741,7 +769,7 @@ int main(void)
         TEST(test_insert_refuses_what_is_not_a_volume),
         TEST(test_each_is_by_name_and_stops_when_told),
         TEST(test_rename),
-        TEST(test_rules_and_times),
+        TEST(test_rules),
         TEST(test_removal_frees_the_name_at_once_and_the_id_later),
         TEST(test_removal_of_a_used_volume_names_who_uses_it),
         TEST(test_removal_of_a_volume_with_very_many_users),
@@ -752,6 +780,7 @@ int main(void)
         TEST(test_attachments_are_listed_both_ways),
         TEST(test_attachment_comes_back_as_it_was),
         TEST(test_attach_is_all_or_nothing),
+        TEST(test_attach_notes_the_time),
         TEST(test_detach),
         TEST(test_container_takes_its_attachments_along),
         TEST(test_references_are_counted),
