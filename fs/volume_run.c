@@ -399,7 +399,8 @@ static int review_foreign(struct volumes *volumes, const struct container *conta
     return remove_ended(volumes, container, e);
 }
 
-/* Marks one that is recorded as running, and has ended. *pidfd: it runs; else −1. */
+/* Marks one that is recorded as running, and has ended, unless it goes by that (which the caller
+ * sees to: nobody else is to know before). *pidfd: it runs; else −1. */
 static int settle(struct volumes *volumes, const char *id, struct container *container,
                   struct run *run, int *pidfd, struct error *e)
 {
@@ -412,7 +413,10 @@ static int settle(struct volumes *volumes, const char *id, struct container *con
     r = catalog_run_get(volumes->catalog, id, run, e);
     if (r == 0 && container->state == CONTAINER_RUNNING) {
         fd = process_reopen(run);
-        r = fd == -ESRCH ? mark_ended(volumes, container, run, -1, e) : fd < 0 ? fd : 0;
+        if (fd == -ESRCH && run->auto_remove)
+            container->state = CONTAINER_EXITED;
+        else
+            r = fd == -ESRCH ? mark_ended(volumes, container, run, -1, e) : fd < 0 ? fd : 0;
     }
     stripes_unlock(volumes, mask);
     *pidfd = fd < 0 ? -1 : steal_fd(&fd);
