@@ -136,8 +136,7 @@ static void identify_foreign(pid_t tid, ino_t mount_namespace, int cgroup,
 
     if (cgroup < 0 || !read_cgroup(cgroup, text))
         return;
-    if (cgroup_find_container(text, out->container_id) ||
-        caller_known_find(mount_namespace, text, recorded, out->container_id)) {
+    if (caller_known_find(mount_namespace, text, recorded, out->container_id)) {
         out->kind = CALLER_CONTAINER;
         return;
     }

@@ -19,9 +19,10 @@ int caller_known_add(const char *id, pid_t pid);
 void caller_known_remove(const char *id, pid_t pid);
 
 /*
- * The container that a component of the control group's path in `text` (/proc/PID/cgroup) is named
- * after, as it was of the process noted, or that `recorded` (may be NULL) knows; the outermost of
- * several. Or else that of this mount namespace. False: none.
+ * The container of the control group in `text` (/proc/PID/cgroup): by the known forms
+ * (cgroup_find_container), or that a component is named after, as it was of the process noted, or
+ * that `recorded` (may be NULL) knows; the outermost of several. Or else that of this mount
+ * namespace. False: none.
  */
 bool caller_known_find(ino_t mount_namespace, const char *text, const struct cgroup_names *recorded,
                        char id[CONTAINER_ID_MAX + 1]);

@@ -218,9 +218,8 @@ static bool match_engine(const struct matcher *matcher, struct span before, stru
 static bool match_known(const struct matcher *matcher, struct span before, struct span component,
                         struct span after, char id[CONTAINER_ID_MAX + 1])
 {
-    (void)before;
-    (void)after;
-    return take_name(component, id) && matcher->names->is_known(matcher->names->context, id);
+    return (take_name(component, id) && matcher->names->is_known(matcher->names->context, id)) ||
+           match_engine(matcher, before, component, after, id);
 }
 
 /* The outermost match in one path. */

@@ -23,8 +23,9 @@ struct cgroup_names {
 };
 
 /*
- * Pure: the outermost control group in the text whose name is one of those, for runtimes that call
- * it as their user called the container (runc and crun by themselves: /web). False: none.
+ * Pure: the same, where a control group may also have one of those names, for runtimes that call it
+ * as their user called the container (runc and crun by themselves: /web). The outermost of both
+ * kinds: what is in a container, and calls itself what it likes, stays of that container.
  */
 bool cgroup_find_known(const char *text, const struct cgroup_names *names,
                        char id[CONTAINER_ID_MAX + 1]);

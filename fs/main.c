@@ -272,6 +272,8 @@ static void stop(struct daemon *daemon)
     if (daemon->volumes)
         volumes_cancel_copies(daemon->volumes); /* requests of the API may wait for them */
     daemon->api = api_stop(daemon->api);
+    if (daemon->volumes)
+        volumes_stop_background(daemon->volumes); /* what it finds is told to the session */
     daemon->session = session_stop(daemon->session);
     daemon->volumes = volumes_free(daemon->volumes);
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -17,30 +18,41 @@ enum {
     STAT_STATE_FIELD = 3,  /* the first behind the name */
 };
 
-/* Reads a small file of /proc. */
-static bool read_text(const char *path, char *out, size_t size)
+/* Reads a small file of /proc. 0 or −errno. */
+static int read_text(const char *path, char *out, size_t size)
 {
     _cleanup_(close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n;
 
     if (fd < 0)
-        return false;
+        return -errno;
     do
         n = read(fd, out, size - 1);
     while (n < 0 && errno == EINTR);
-    if (n <= 0)
-        return false;
+    if (n < 0)
+        return -errno;
     out[n] = 0;
-    return true;
+    return 0;
+}
+
+/* Read once, as it stays the same: later there may be no descriptor for it. */
+static struct {
+    pthread_once_t once;
+    char id[BOOT_ID_LENGTH + 1];
+} boot = {.once = PTHREAD_ONCE_INIT};
+
+static void boot_read(void)
+{
+    char text[BOOT_ID_LENGTH + 2]; /* with its newline */
+
+    if (read_text("/proc/sys/kernel/random/boot_id", text, sizeof(text)) == 0)
+        snprintf(boot.id, sizeof(boot.id), "%.*s", (int)strcspn(text, "\n"), text);
 }
 
 void process_boot_id(char out[BOOT_ID_LENGTH + 1])
 {
-    char text[BOOT_ID_LENGTH + 2]; /* with its newline */
-
-    out[0] = 0;
-    if (read_text("/proc/sys/kernel/random/boot_id", text, sizeof(text)))
-        snprintf(out, BOOT_ID_LENGTH + 1, "%.*s", (int)strcspn(text, "\n"), text);
+    pthread_once(&boot.once, boot_read);
+    memcpy(out, boot.id, sizeof(boot.id));
 }
 
 /* The name, in parentheses, may hold anything, parentheses too. */
@@ -71,6 +83,7 @@ int process_open(pid_t pid, uint64_t *started_at)
 {
     _cleanup_(close_p) int fd = -1;
     char path[64], text[STAT_TEXT_MAX];
+    int r;
 
     if (pid <= 0)
         return -ESRCH;
@@ -78,10 +91,12 @@ int process_open(pid_t pid, uint64_t *started_at)
     if (fd < 0)
         return -errno;
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (!read_text(path, text, sizeof(text)) || !process_stat_start(text, started_at) ||
-        process_has_ended(fd, 0))
+    r = read_text(path, text, sizeof(text));
+    if (r == -ENOENT || r == -ESRCH || process_has_ended(fd, 0))
         return -ESRCH;
-    return steal_fd(&fd);
+    if (r == 0 && !process_stat_start(text, started_at))
+        r = -EIO;
+    return r ? r : steal_fd(&fd);
 }
 
 int process_reopen(const struct run *run)

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -43,26 +44,6 @@ static int make_directory(int dir_fd, const char *name)
     return walk_open_directory(dir_fd, name);
 }
 
-int store_fill_begin(struct store *store, const char *id, int *files, int *like, struct error *e)
-{
-    _cleanup_(close_p) int fd = -1;
-    char name[FILL_NAME_SIZE];
-
-    *files = *like = -1;
-    if (!name_is_volume_id(id))
-        return -EINVAL;
-    fill_name(id, name);
-    fd = make_directory(store->staging_fd, name);
-    if (fd >= 0)
-        *files = make_directory(fd, FILES_NAME);
-    if (*files >= 0)
-        *like = make_directory(fd, LIKE_NAME);
-    if (*like >= 0)
-        return 0;
-    close_p(files);
-    return fill_fail(store, fd < 0 ? fd : *files < 0 ? *files : *like, id, e);
-}
-
 void store_fill_abort(struct store *store, const char *id)
 {
     char name[FILL_NAME_SIZE];
@@ -71,9 +52,76 @@ void store_fill_abort(struct store *store, const char *id)
     (void)!store_move_to_trash(store, store->staging_fd, name); /* else the next start does */
 }
 
-/* Moves all that is in `from_fd`, but for what `to_fd` has by the same name. */
-static int move_entries(int from_fd, int to_fd)
+/* A crash, or an abort on a full disk, may have left one. */
+static int fill_make(struct store *store, const char *id)
 {
+    char name[FILL_NAME_SIZE];
+    int fd;
+
+    fill_name(id, name);
+    fd = make_directory(store->staging_fd, name);
+    if (fd != -EEXIST)
+        return fd;
+    store_fill_abort(store, id);
+    return make_directory(store->staging_fd, name);
+}
+
+int store_fill_begin(struct store *store, const char *id, int *files, int *like, struct error *e)
+{
+    _cleanup_(close_p) int fd = -1;
+    int r;
+
+    *files = *like = -1;
+    if (!name_is_volume_id(id))
+        return -EINVAL;
+    fd = fill_make(store, id);
+    if (fd >= 0)
+        *files = make_directory(fd, FILES_NAME);
+    if (*files >= 0)
+        *like = make_directory(fd, LIKE_NAME);
+    if (*like >= 0)
+        return 0;
+    r = fd < 0 ? fd : *files < 0 ? *files : *like;
+    close_p(files);
+    store_fill_abort(store, id);
+    return fill_fail(store, r, id, e);
+}
+
+/* Names that were moved, for the way back. */
+struct moved {
+    char **names;
+    size_t count;
+};
+
+static void moved_deinit(struct moved *moved)
+{
+    for (size_t i = 0; i < moved->count; i++)
+        free(moved->names[i]);
+    free(moved->names);
+}
+
+static int moved_add(struct moved *moved, const char *name)
+{
+    char **grown = moved->names;
+
+    if (!(moved->count & (moved->count - 1))) { /* full at every power of two */
+        grown = reallocarray(moved->names, moved->count ? moved->count * 2 : 1, sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        moved->names = grown;
+    }
+    grown[moved->count] = strdup(name);
+    if (!grown[moved->count])
+        return -ENOMEM;
+    moved->count++;
+    return 0;
+}
+
+/* Moves all that is in `from_fd`, but for what `to_fd` has by the same name. */
+static int move_entries(int from_fd, int to_fd, struct moved *moved)
+{
+    int r;
+
     _cleanup_(closedir_p) DIR *dir = NULL;
     const struct dirent *entry;
     int fd = walk_open_directory(from_fd, ".");
@@ -88,11 +136,26 @@ static int move_entries(int from_fd, int to_fd)
     for (errno = 0; (entry = readdir(dir)); errno = 0) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        if (renameat2(from_fd, entry->d_name, to_fd, entry->d_name, RENAME_NOREPLACE) < 0 &&
-            errno != EEXIST)
+        r = moved_add(moved, entry->d_name);
+        if (r)
+            return r;
+        if (renameat2(from_fd, entry->d_name, to_fd, entry->d_name, RENAME_NOREPLACE) == 0)
+            continue;
+        free(moved->names[--moved->count]);
+        if (errno != EEXIST)
             return -errno;
     }
     return -errno;
+}
+
+/* The way back, which needs no space: false if even that fails. */
+static bool move_back(int from_fd, int to_fd, const struct moved *moved)
+{
+    bool done = true;
+
+    for (size_t i = 0; i < moved->count; i++)
+        done &= renameat2(to_fd, moved->names[i], from_fd, moved->names[i], RENAME_NOREPLACE) == 0;
+    return done;
 }
 
 static int data_open(const struct store *store, const char *id)
@@ -113,8 +176,9 @@ static int fill_finish(struct store *store, int fill_fd, const char *name)
 }
 
 /* The files, and then the attributes, as those of time are changed by the moves. */
-static int fill_move(int fill_fd, int data_fd, struct error *e)
+static int fill_move(int fill_fd, int data_fd, bool *undone, struct error *e)
 {
+    _cleanup_(moved_deinit) struct moved moved = {0};
     _cleanup_(close_p) int files_fd = walk_open_directory(fill_fd, FILES_NAME);
     _cleanup_(close_p) int like_fd = walk_open_directory(fill_fd, LIKE_NAME);
     int r;
@@ -123,10 +187,13 @@ static int fill_move(int fill_fd, int data_fd, struct error *e)
         return 0; /* all was done but for the end */
     if (files_fd < 0 || like_fd < 0)
         return files_fd < 0 ? files_fd : like_fd;
-    r = move_entries(files_fd, data_fd);
+    r = move_entries(files_fd, data_fd, &moved);
     if (r == 0)
         r = copy_directory_attributes(like_fd, data_fd, e);
-    return r || (fsync(data_fd) == 0 && fsync(files_fd) == 0) ? r : -errno;
+    if (r == 0 && (fsync(data_fd) < 0 || fsync(files_fd) < 0))
+        r = -errno;
+    *undone = r && move_back(files_fd, data_fd, &moved);
+    return r;
 }
 
 /* From filled/ into the volume; may be done again after a crash anywhere in it. */
@@ -135,6 +202,7 @@ static int fill_deliver(struct store *store, const char *id, struct error *e)
     _cleanup_(close_p) int data_fd = data_open(store, id);
     _cleanup_(close_p) int fill_fd = -1;
     char name[FILL_NAME_SIZE];
+    bool undone = false;
     int r;
 
     fill_name(id, name);
@@ -143,9 +211,11 @@ static int fill_deliver(struct store *store, const char *id, struct error *e)
     fill_fd = walk_open_directory(store->filled_fd, name);
     if (data_fd < 0 || fill_fd < 0)
         return fill_fail(store, data_fd < 0 ? data_fd : fill_fd, id, e);
-    r = fill_move(fill_fd, data_fd, e);
+    r = fill_move(fill_fd, data_fd, &undone, e);
     if (r == 0)
-        r = fill_finish(store, fill_fd, name);
+        return fill_finish(store, fill_fd, name);
+    if (undone) /* the volume is empty again; what is left here would come back at a restart */
+        (void)!store_move_to_trash(store, store->filled_fd, name);
     return r < 0 ? fill_fail(store, r, id, e) : r;
 }
 
@@ -159,9 +229,18 @@ int store_fill_commit(struct store *store, const char *id, struct error *e)
         return empty == 0 ? ERROR_NOT_EMPTY : fill_fail(store, empty, id, e);
     }
     fill_name(id, name);
-    if (renameat(store->staging_fd, name, store->filled_fd, name) < 0 ||
-        fsync(store->filled_fd) < 0)
-        return fill_fail(store, -errno, id, e);
+    if (renameat(store->staging_fd, name, store->filled_fd, name) < 0) {
+        int r = -errno;
+
+        store_fill_abort(store, id);
+        return fill_fail(store, r, id, e);
+    }
+    if (fsync(store->filled_fd) < 0) { /* not known to be durable, so not done */
+        int r = -errno;
+
+        (void)!store_move_to_trash(store, store->filled_fd, name);
+        return fill_fail(store, r, id, e);
+    }
     return fill_deliver(store, id, e);
 }
 

@@ -72,8 +72,7 @@ struct volumes *volumes_free(struct volumes *volumes)
 {
     if (!volumes)
         return NULL;
-    volumes_stop_watch(volumes);
-    volumes_stop_trash(volumes);
+    volumes_stop_background(volumes);
     copies_free(volumes->copies);
     usage_free(volumes->usage);
     catalog_free(volumes->catalog);
@@ -116,6 +115,12 @@ int volumes_start_background(struct volumes *volumes, struct error *e)
     int r = volumes_start_trash(volumes, e);
 
     return r ? r : volumes_start_watch(volumes, e);
+}
+
+void volumes_stop_background(struct volumes *volumes)
+{
+    volumes_stop_watch(volumes);
+    volumes_stop_trash(volumes);
 }
 
 void volumes_set_events(struct volumes *volumes, const struct volumes_events *events)

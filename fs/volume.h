@@ -55,6 +55,8 @@ void volumes_set_tree_device(struct volumes *volumes, dev_t device);
 /* Looks which containers that ran still do, and starts the threads that empty the trash and that
  * wait for containers to end. */
 int volumes_start_background(struct volumes *volumes, struct error *e);
+/* Before what is told of events goes. Harmless if it was not started. */
+void volumes_stop_background(struct volumes *volumes);
 
 struct volume_table *volumes_table(struct volumes *volumes); /* borrowed */
 struct store *volumes_store(struct volumes *volumes);        /* borrowed */

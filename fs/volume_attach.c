@@ -182,17 +182,29 @@ static int attaching_record(struct attaching *attaching, struct error *e)
     return r;
 }
 
-/* Whether a volume gets files from the rootfs when all is recorded: what was taken from others, and
- * part of a volume, never does. */
+/* What the rootfs has for volumes: those that are taken from others, and parts of one, get nothing.
+ */
+static int attaching_look(struct attaching *attaching, struct error *e)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && attaching->run.rootfs && i < attaching->count; i++) {
+        struct mount_item *item = &attaching->items[i];
+
+        if (item->name[0] && !item->from[0] && !item->subpath && !item->spec->nocopy)
+            r = volume_copy_look(attaching->run.rootfs, item->spec->destination, &item->source, e);
+    }
+    return r;
+}
+
+/* Whether a volume gets files from the rootfs when all is recorded. */
 static void attaching_note_copies(struct attaching *attaching)
 {
     attaching->run.copy_due = false;
     for (size_t i = 0; attaching->run.rootfs && i < attaching->count; i++) {
         const struct mount_item *item = &attaching->items[i];
 
-        if (item->name[0] && !item->from[0] && !item->subpath && !item->spec->nocopy &&
-            volume_copy_is_due(attaching->volumes, item->volume.id, attaching->run.rootfs,
-                               item->spec->destination))
+        if (item->name[0] && volume_copy_is_due(attaching->volumes, item->volume.id, &item->source))
             attaching->run.copy_due = true;
     }
 }
@@ -379,6 +391,8 @@ int volumes_attach(struct volumes *volumes, const char *key, const struct attach
     r = request->id ? name_check_container(request->id, e) : name_make_random(id, CONTAINER_ID_MAX);
     if (r == 0)
         r = attaching_prepare(&attaching, e);
+    if (r == 0)
+        r = attaching_look(&attaching, e);
     if (r)
         return r;
     if (!key || !*key)

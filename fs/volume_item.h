@@ -18,7 +18,8 @@ struct mount_item {
     bool bind;    /* given as a path of the tree */
     bool created; /* on the way */
     bool relabelled;
-    struct volume volume; /* as it was before */
+    struct copy_source source; /* what the rootfs has for it */
+    struct volume volume;      /* as it was before */
     struct volume_ref ref;
 };
 

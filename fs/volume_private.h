@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 enum { STRIPES = 64 };
 
@@ -178,9 +179,19 @@ void volumes_stop_watch(struct volumes *volumes);
  */
 int volume_copy_up(struct volumes *volumes, const char *container_id, const char *rootfs,
                    struct error *e);
-/* Whether volume_copy_up would have anything to do, for one attachment that is being made. */
-bool volume_copy_is_due(struct volumes *volumes, const char *volume_id, const char *rootfs,
-                        const char *destination);
+/* What a rootfs has at a destination. */
+struct copy_source {
+    bool is_there; /* a directory */
+    bool is_empty;
+    struct stat st;
+};
+/* Looks. The path may lead anywhere: no stripe is held. ERROR_REQUEST_INVALID: there is no such
+ * rootfs. */
+int volume_copy_look(const char *rootfs, const char *destination, struct copy_source *out,
+                     struct error *e);
+/* Whether volume_copy_up would have anything to do for a volume that is to be mounted there. */
+bool volume_copy_is_due(struct volumes *volumes, const char *volume_id,
+                        const struct copy_source *source);
 /* Ends the copying that is going on for the container. */
 void volumes_cancel_copy(struct volumes *volumes, const char *container_id);
 struct copies *copies_new(void); /* NULL: no memory */
