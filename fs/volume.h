@@ -151,7 +151,8 @@ struct attach_request {
     size_t count;
     const struct volumes_from *from; /* whose mounts are taken over; `specs` override them */
     size_t from_count;
-    bool create; /* the container is to be new: ERROR_EXISTS; and may have no mounts */
+    bool create;   /* the container is to be new: ERROR_EXISTS; and may have no mounts */
+    bool existing; /* it is to be there, by its id or whole name: ERROR_NOT_FOUND */
     /* of a new one: */
     const char *id;      /* NULL: one is made */
     const char *runtime; /* NULL: RUNTIME_VOLCTL */

@@ -353,13 +353,21 @@ static int attaching_commit(struct attaching *attaching, const char *key, struct
 /* Gives up a container whose volumes could not be filled, and the volumes that were made for it. */
 static void attaching_abandon(struct attaching *attaching)
 {
-    (void)!volumes_container_remove(attaching->volumes, attaching->container.id,
-                                    CONTAINER_REMOVE_VOLUMES | CONTAINER_REMOVE_FORCE, NULL, NULL,
-                                    NULL);
-    for (size_t i = 0; i < attaching->count; i++)
-        if (attaching->items[i].created)
-            (void)!volumes_remove(attaching->volumes, attaching->items[i].name, 0, ORIGIN_API,
+    struct volume_entry entry;
+    bool same;
+
+    (void)!volume_container_remove_judged(attaching->volumes, &attaching->container, NULL,
+                                          CONTAINER_REMOVE_VOLUMES | CONTAINER_REMOVE_FORCE, NULL,
+                                          &same, NULL);
+    for (size_t i = 0; i < attaching->count; i++) {
+        const struct mount_item *item = &attaching->items[i];
+
+        /* what has files by now is somebody's, and another of its name is not ours */
+        if (item->created && volume_table_find(attaching->volumes->table, item->name, &entry) &&
+            strcmp(entry.id, item->volume.id) == 0)
+            (void)!volumes_remove(attaching->volumes, item->name, REMOVE_IF_EMPTY, ORIGIN_API,
                                   NULL);
+    }
 }
 
 /* Takes the stripes, and whatever the key means. */
@@ -367,14 +375,14 @@ static int attaching_lock(struct attaching *attaching, const char *key, uint64_t
                           struct error *e)
 {
     const struct attach_request *request = attaching->request;
+    container_resolver resolve = request->create     ? volume_container_describe_new
+                                 : request->existing ? volume_container_find_exact
+                                                     : volume_container_resolve;
 
     *mask = attaching_stripes(attaching);
     if (request->id)
         *mask |= stripe_of(request->id);
-    return volume_container_lock(attaching->volumes, key,
-                                 request->create ? volume_container_describe_new
-                                                 : volume_container_resolve,
-                                 mask, &attaching->container, e);
+    return volume_container_lock(attaching->volumes, key, resolve, mask, &attaching->container, e);
 }
 
 int volumes_attach(struct volumes *volumes, const char *key, const struct attach_request *request,

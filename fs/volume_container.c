@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_PREFIX_SURE = 12 }; /* as engines show ids: shorter ones may be meant as a name */
+enum {
+    REMOVE_TRIES = 3,    /* of one that is started meanwhile */
+    ID_PREFIX_SURE = 12, /* as engines show ids: shorter ones may be meant as a name */
+};
 
 static bool container_is_meant(const struct container *container, const char *key)
 {
@@ -136,7 +139,7 @@ static int container_forget(struct volumes *volumes, const struct container *con
 {
     int r;
 
-    if (container->state == CONTAINER_RUNNING && !(flags & CONTAINER_REMOVE_FORCE))
+    if (!(flags & CONTAINER_REMOVE_FORCE) && volume_container_runs(volumes, container))
         return error_set(e, ERROR_IN_USE,
                          "You cannot remove a running container %s. Stop the container before "
                          "attempting removal or force remove",
@@ -147,45 +150,96 @@ static int container_forget(struct volumes *volumes, const struct container *con
     return r ? r : volume_access_drop_container(volumes, container->id, e);
 }
 
-/* One of volctl is ended before it is forgotten; another runtime's is that one's to end. */
-static int container_stop(struct volumes *volumes, const struct container *container,
-                          unsigned flags, struct error *e)
+/* Whether it is the one that was judged: neither made nor started anew. With its stripe held. */
+static int container_check_same(struct volumes *volumes, const struct container *container,
+                                const struct container *judged, const struct run *run, bool *same,
+                                struct error *e)
 {
-    if (!(flags & CONTAINER_REMOVE_FORCE) || volume_container_is_foreign(container))
+    _cleanup_(run_deinit) struct run now = {0};
+    int r;
+
+    *same = container->created_at == judged->created_at;
+    if (!run || !*same)
         return 0;
-    return volume_container_kill(volumes, container, e);
+    r = catalog_run_get(volumes->catalog, container->id, &now, e);
+    *same = now.pid == run->pid && now.pid_started_at == run->pid_started_at &&
+            strcmp(now.boot_id, run->boot_id) == 0;
+    return r;
+}
+
+static int remove_unnamed(struct volumes *volumes, const struct unnamed *unnamed,
+                          void (*removed)(void *context, const char *volume), void *context,
+                          struct error *e)
+{
+    for (size_t i = 0; i < unnamed->count; i++) {
+        int r = volumes_remove(volumes, unnamed->names[i], 0, ORIGIN_API, e);
+
+        if (r == 0 && removed)
+            removed(context, unnamed->names[i]);
+        if (r && r != ERROR_IN_USE && r != ERROR_NOT_FOUND)
+            return r;
+    }
+    return 0;
+}
+
+int volume_container_remove_judged(struct volumes *volumes, const struct container *judged,
+                                   const struct run *run, unsigned flags,
+                                   const struct removal_visitor *visitor, bool *same,
+                                   struct error *e)
+{
+    _cleanup_(unnamed_deinit) struct unnamed unnamed = {0};
+    struct container container;
+    uint64_t mask = 0;
+    int r = volume_container_lock(volumes, judged->id, volume_container_find_exact, &mask,
+                                  &container, e);
+
+    *same = true;
+    if (r)
+        return r;
+    r = container_check_same(volumes, &container, judged, run, same, e);
+    if (r == 0 && *same)
+        r = container_forget(volumes, &container, flags, &unnamed, e);
+    stripes_unlock(volumes, mask);
+    if (r || !*same || !(flags & CONTAINER_REMOVE_VOLUMES))
+        return r;
+    return remove_unnamed(volumes, &unnamed, visitor ? visitor->removed : NULL,
+                          visitor ? visitor->context : NULL, e);
+}
+
+/* One of volctl is ended before it is forgotten; another runtime's is that one's to end. `run` gets
+ * what was found. */
+static int container_stop(struct volumes *volumes, const struct container *container,
+                          unsigned flags, struct run *run, struct error *e)
+{
+    int r = catalog_run_get(volumes->catalog, container->id, run, e);
+
+    if (r || !(flags & CONTAINER_REMOVE_FORCE) || volume_container_is_foreign(container))
+        return r;
+    return volume_container_kill(container, run, e);
 }
 
 int volumes_container_remove(struct volumes *volumes, const char *key, unsigned flags,
                              void (*removed)(void *context, const char *volume), void *context,
                              struct error *e)
 {
-    _cleanup_(unnamed_deinit) struct unnamed unnamed = {0};
-    char id[CONTAINER_ID_MAX + 1]; /* the key may mean another one once this is gone */
+    const struct removal_visitor visitor = {removed, context};
     struct container container;
-    uint64_t mask = 0;
     int r = volume_container_find(volumes, key, &container, e);
 
-    if (r == 0)
-        r = container_stop(volumes, &container, flags, e);
-    if (r)
-        return r;
-    memcpy(id, container.id, sizeof(id));
-    r = volume_container_lock(volumes, id, volume_container_find_exact, &mask, &container, e);
-    if (r == ERROR_NOT_FOUND && (flags & CONTAINER_REMOVE_FORCE))
-        return 0; /* it went with its end */
-    if (r)
-        return r;
-    r = container_forget(volumes, &container, flags, &unnamed, e);
-    stripes_unlock(volumes, mask);
-    if (r || !(flags & CONTAINER_REMOVE_VOLUMES))
-        return r;
-    for (size_t i = 0; i < unnamed.count; i++) {
-        r = volumes_remove(volumes, unnamed.names[i], 0, ORIGIN_API, e);
-        if (r == 0 && removed)
-            removed(context, unnamed.names[i]);
-        if (r && r != ERROR_IN_USE && r != ERROR_NOT_FOUND)
+    for (int tries = 0; r == 0 && tries < REMOVE_TRIES; tries++) {
+        _cleanup_(run_deinit) struct run run = {0};
+        bool same;
+
+        r = container_stop(volumes, &container, flags, &run, e);
+        if (r == 0)
+            r = volume_container_remove_judged(volumes, &container, &run, flags, &visitor, &same,
+                                               e);
+        if (r == ERROR_NOT_FOUND && (flags & CONTAINER_REMOVE_FORCE))
+            return 0; /* it went with its end */
+        if (r || same)
             return r;
     }
-    return 0;
+    return r ? r
+             : error_set(e, ERROR_IN_USE, "container %s is started again and again; stop who does",
+                         key);
 }

@@ -74,6 +74,10 @@ void volumes_stop_trash(struct volumes *volumes);
 void volumes_problem_set(struct volumes *volumes, const char *subject, const char *text,
                          const char *next);
 void volumes_problem_clear(struct volumes *volumes, const char *subject);
+/* The same, of a container. */
+void volume_container_problem(struct volumes *volumes, const char *id, const char *text,
+                              const char *next);
+void volume_container_problem_clear(struct volumes *volumes, const char *id);
 void volumes_problems_deinit(struct volumes *volumes);
 
 /* ---- volume_recover.c ----------------------------------------------------- */
@@ -144,15 +148,32 @@ int volume_container_lock(struct volumes *volumes, const char *key, container_re
 int volume_container_find_exact(struct volumes *volumes, const char *key, struct container *out,
                                 struct error *e);
 
+struct removal_visitor {
+    void (*removed)(void *context, const char *volume); /* may be NULL */
+    void *context;
+};
+/*
+ * Forgets a container as it was when it was judged to go: `judged` as it was read then, and `run`
+ * (NULL: whatever it is by now). *same false: it was made or started anew meanwhile, and stays.
+ * ERROR_NOT_FOUND: it is gone already. Flags as of volumes_container_remove, but that nothing is
+ * killed; with CONTAINER_REMOVE_FORCE nobody asks whether it runs. With no stripe held.
+ */
+int volume_container_remove_judged(struct volumes *volumes, const struct container *judged,
+                                   const struct run *run, unsigned flags,
+                                   const struct removal_visitor *visitor, bool *same,
+                                   struct error *e);
+
 /* ---- volume_run.c, with no stripe held ------------------------------------------ */
 
 /* Whether a runtime of its own has it, which forgets it without us. */
 bool volume_container_is_foreign(const struct container *container);
 /* Copy-up, if that has not been done since it was made. */
 int volume_container_copy_if_due(struct volumes *volumes, const char *id, struct error *e);
-/* Kills its process and waits for the end. ERROR_IN_USE: it does not end. */
-int volume_container_kill(struct volumes *volumes, const struct container *container,
+/* Kills the process of the run and waits for the end. ERROR_IN_USE: it does not end. */
+int volume_container_kill(const struct container *container, const struct run *run,
                           struct error *e);
+/* Whether its process is there, whatever is recorded of its state. */
+bool volume_container_runs(struct volumes *volumes, const struct container *container);
 /*
  * Looks at a container that was thought to run, or to be there still: marks it as ended, drops it,
  * or watches it if it does run. *keep: to be looked at again; `since`, kept by the caller, is when

@@ -5,7 +5,10 @@
 #include "catalog/cleanup.h"
 #include "fs/volume_private.h"
 
+#include <stdio.h>
 #include <string.h>
+
+enum { CONTAINER_SUBJECT_SIZE = CONTAINER_ID_MAX + 16 };
 
 static void problem_deinit(struct problem *problem)
 {
@@ -65,6 +68,29 @@ void volumes_problem_clear(struct volumes *volumes, const char *subject)
         *problem = volumes->problems[--volumes->problem_count];
     }
     pthread_mutex_unlock(&volumes->problems_mutex);
+}
+
+/* Volumes have the same names as containers. */
+static void container_subject(const char *id, char out[CONTAINER_SUBJECT_SIZE])
+{
+    snprintf(out, CONTAINER_SUBJECT_SIZE, "container %s", id);
+}
+
+void volume_container_problem(struct volumes *volumes, const char *id, const char *text,
+                              const char *next)
+{
+    char subject[CONTAINER_SUBJECT_SIZE];
+
+    container_subject(id, subject);
+    volumes_problem_set(volumes, subject, text, next);
+}
+
+void volume_container_problem_clear(struct volumes *volumes, const char *id)
+{
+    char subject[CONTAINER_SUBJECT_SIZE];
+
+    container_subject(id, subject);
+    volumes_problem_clear(volumes, subject);
 }
 
 int volumes_problems(struct volumes *volumes,

@@ -9,13 +9,17 @@
  * gone once its process is and the runtime has no state of it. That is reported first, and dropped
  * a little later.
  *
- * The stripe of the container is held over each change, from the look at the process to the commit.
+ * Each change is made with the container's stripe held, after a look whether it still is what was
+ * judged: the same container, and the same process of it.
  */
 #include "catalog/cleanup.h"
+#include "fs/caller.h"
 #include "fs/process.h"
 #include "fs/volume_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,13 +29,18 @@
 
 enum {
     KILL_TIMEOUT_MS = 10 * 1000,
-    GONE_GRACE_S = 30, /* between the report and the drop */
+    GONE_GRACE_S = 30,             /* between the report and the drop */
+    ALREADY_RUNS = -1 - INT32_MAX, /* no error code */
 };
+
+static bool is_own_runtime(const char *runtime)
+{
+    return strcmp(runtime, RUNTIME_VOLCTL) == 0 || strcmp(runtime, RUNTIME_ATTACH) == 0;
+}
 
 bool volume_container_is_foreign(const struct container *container)
 {
-    return strcmp(container->runtime, RUNTIME_VOLCTL) != 0 &&
-           strcmp(container->runtime, RUNTIME_ATTACH) != 0;
+    return !is_own_runtime(container->runtime);
 }
 
 static const char *shown_name(const struct container *container)
@@ -57,6 +66,8 @@ static int starting_open(struct starting *starting, const char *key, struct erro
 {
     pid_t pid = starting->request->pid;
 
+    if (pid == getpid() || pid == 1)
+        return error_set(e, ERROR_REQUEST_INVALID, "process %d is no container's", (int)pid);
     process_boot_id(starting->run.boot_id);
     starting->run.pid = pid;
     starting->pidfd = process_open(pid, &starting->run.pid_started_at);
@@ -68,19 +79,16 @@ static int starting_open(struct starting *starting, const char *key, struct erro
                : 0;
 }
 
-/* 1: it is this very process that runs already; ERROR_EXISTS: another one does. */
+/* ALREADY_RUNS: it is this very process; ERROR_EXISTS: another one does. */
 static int refuse_if_running(const struct container *container, const struct run *run,
                              const struct starting *starting, struct error *e)
 {
-    _cleanup_(close_p) int fd = -1;
+    _cleanup_(close_p) int fd = process_reopen(run);
 
-    if (container->state != CONTAINER_RUNNING)
-        return 0;
-    fd = process_reopen(run);
     if (fd < 0)
-        return fd == -ESRCH ? 0 : fd;
+        return fd == -ESRCH ? 0 : error_set_errno(e, fd, "container %s", shown_name(container));
     if (run->pid == starting->run.pid && run->pid_started_at == starting->run.pid_started_at)
-        return 1;
+        return ALREADY_RUNS;
     return error_set(e, ERROR_EXISTS,
                      "container %s runs already, as process %d; stop it first, or give the new one "
                      "another name",
@@ -96,7 +104,7 @@ static int mark_running(struct volumes *volumes, struct container *container,
     if (r == 0)
         r = refuse_if_running(container, &run, starting, e);
     if (r)
-        return r == 1 ? 0 : r;
+        return r;
     run.pid = starting->run.pid;
     run.pid_started_at = starting->run.pid_started_at;
     memcpy(run.boot_id, starting->run.boot_id, sizeof(run.boot_id));
@@ -158,7 +166,7 @@ static int attach_missing(struct volumes *volumes, const struct container *conta
     _cleanup_(free_p) bool *known = calloc(request->count + 1, sizeof(*known));
     _cleanup_(free_p) struct mount_spec *missing = calloc(request->count + 1, sizeof(*missing));
     struct destinations destinations = {request, known};
-    struct attach_request wanted = {.specs = missing};
+    struct attach_request wanted = {.specs = missing, .existing = true};
     struct container same;
     int r;
 
@@ -175,11 +183,16 @@ static int attach_missing(struct volumes *volumes, const struct container *conta
 static int start_own(struct volumes *volumes, struct container *container,
                      const struct starting *starting, struct error *e)
 {
+    _cleanup_(run_deinit) struct run run = {0};
     char id[CONTAINER_ID_MAX + 1]; /* `container` is read anew */
     uint64_t mask = 0;
-    int r = attach_missing(volumes, container, starting->request, e);
+    int r = catalog_run_get(volumes->catalog, container->id, &run, e);
 
     memcpy(id, container->id, sizeof(id));
+    if (r == 0)
+        r = refuse_if_running(container, &run, starting, e);
+    if (r == 0)
+        r = attach_missing(volumes, container, starting->request, e);
     if (r == 0)
         r = volume_container_copy_if_due(volumes, id, e); /* a crash was first */
     if (r == 0)
@@ -217,13 +230,18 @@ static int start_foreign_again(struct volumes *volumes, struct container *contai
 {
     _cleanup_(run_deinit) struct run run = {0};
     char id[CONTAINER_ID_MAX + 1]; /* `container` is written anew */
+    bool same;
     int r = catalog_run_get(volumes->catalog, container->id, &run, e);
 
     if (r == 0)
         r = refuse_if_running(container, &run, starting, e);
     if (r)
-        return r == 1 ? 0 : r;
-    r = volumes_container_remove(volumes, container->id, CONTAINER_REMOVE_FORCE, NULL, NULL, e);
+        return r;
+    r = volume_container_remove_judged(volumes, container, &run, CONTAINER_REMOVE_FORCE, NULL,
+                                       &same, e);
+    if (r == 0 && !same)
+        return error_set(e, ERROR_EXISTS, "container %s is being started by another; stop one",
+                         container->id);
     if (r && r != ERROR_NOT_FOUND)
         return r;
     memcpy(id, container->id, sizeof(id));
@@ -237,6 +255,8 @@ int volumes_container_start(struct volumes *volumes, const char *key,
     _cleanup_(starting_deinit) struct starting starting = {.request = request, .pidfd = -1};
     int r = name_check_container(key, e);
 
+    if (r == 0 && request->runtime && is_own_runtime(request->runtime))
+        r = error_set(e, ERROR_REQUEST_INVALID, "'%s' is no runtime of others", request->runtime);
     if (r == 0)
         r = starting_open(&starting, key, e);
     if (r)
@@ -251,7 +271,7 @@ int volumes_container_start(struct volumes *volumes, const char *key,
         r = start_own(volumes, out, &starting, e);
     if (r == 0)
         volumes_watch(volumes, out->id, starting.run.pid, steal_fd(&starting.pidfd));
-    return r;
+    return r == ALREADY_RUNS ? 0 : r; /* told twice: it is watched */
 }
 
 /* ---- end ------------------------------------------------------------------------ */
@@ -269,25 +289,25 @@ static int mark_ended(struct volumes *volumes, struct container *container, stru
     return catalog_container_put(volumes->catalog, container, run, e);
 }
 
-static int remove_ended(struct volumes *volumes, const struct container *container, struct error *e)
+/* One that was found to have ended, by that run. If it was started meanwhile, it stays. */
+static int remove_ended(struct volumes *volumes, const struct container *container,
+                        const struct run *run, struct error *e)
 {
-    int r = volumes_container_remove(
-        volumes, container->id, CONTAINER_REMOVE_VOLUMES | CONTAINER_REMOVE_FORCE, NULL, NULL, e);
+    bool same;
+    int r = volume_container_remove_judged(
+        volumes, container, run, CONTAINER_REMOVE_VOLUMES | CONTAINER_REMOVE_FORCE, NULL, &same, e);
 
     return r == ERROR_NOT_FOUND ? 0 : r; /* somebody else was first */
 }
 
-/* Another container of that id, of which the start was refused, may be the one that ended. */
+/* Another run of that id, of which the start was refused, may be the one that ended. */
 static int refuse_if_alive(const struct container *container, const struct run *run,
                            struct error *e)
 {
-    _cleanup_(close_p) int fd = -1;
+    _cleanup_(close_p) int fd = process_reopen(run);
 
-    if (!volume_container_is_foreign(container) || container->state != CONTAINER_RUNNING)
-        return 0;
-    fd = process_reopen(run);
     if (fd < 0)
-        return fd == -ESRCH ? 0 : fd;
+        return fd == -ESRCH ? 0 : error_set_errno(e, fd, "container %s", shown_name(container));
     return error_set(e, ERROR_IN_USE,
                      "container %s has not ended: process %d of it runs; another of the same id "
                      "must have been meant",
@@ -299,33 +319,37 @@ int volumes_container_end(struct volumes *volumes, const char *key, int exit_cod
     _cleanup_(run_deinit) struct run run = {0};
     struct container container;
     uint64_t mask = 0;
+    bool goes;
     int r;
 
     r = volume_container_lock(volumes, key, volume_container_find_exact, &mask, &container, e);
     if (r)
         return r;
     r = catalog_run_get(volumes->catalog, container.id, &run, e);
+    goes = run.auto_remove || volume_container_is_foreign(&container);
     if (r == 0)
         r = refuse_if_alive(&container, &run, e);
-    if (r == 0 && !run.auto_remove && !volume_container_is_foreign(&container))
+    if (r == 0 && !goes)
         r = mark_ended(volumes, &container, &run, exit_code, e);
     stripes_unlock(volumes, mask);
-    if (r == 0 && (run.auto_remove || volume_container_is_foreign(&container)))
-        r = remove_ended(volumes, &container, e);
-    return r;
+    return r || !goes ? r : remove_ended(volumes, &container, &run, e);
 }
 
-/* Asked anew until it has ended: what is killed is the process that runs now. */
-int volume_container_kill(struct volumes *volumes, const struct container *container,
-                          struct error *e)
+bool volume_container_runs(struct volumes *volumes, const struct container *container)
 {
     _cleanup_(run_deinit) struct run run = {0};
     _cleanup_(close_p) int fd = -1;
-    int r = catalog_run_get(volumes->catalog, container->id, &run, e);
 
-    if (r)
-        return r;
+    if (catalog_run_get(volumes->catalog, container->id, &run, NULL) != 0)
+        return container->state == CONTAINER_RUNNING;
     fd = process_reopen(&run);
+    return fd != -ESRCH;
+}
+
+int volume_container_kill(const struct container *container, const struct run *run, struct error *e)
+{
+    _cleanup_(close_p) int fd = process_reopen(run);
+
     if (fd < 0)
         return fd == -ESRCH ? 0 : error_set_errno(e, fd, "container %s", shown_name(container));
     if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
@@ -335,10 +359,26 @@ int volume_container_kill(struct volumes *volumes, const struct container *conta
     return error_set(e, ERROR_IN_USE,
                      "container %s was killed, but process %d does not end; look what it waits for "
                      "in /proc/%d/stack",
-                     shown_name(container), (int)run.pid, (int)run.pid);
+                     shown_name(container), (int)run->pid, (int)run->pid);
 }
 
 /* ---- what became of it ------------------------------------------------------------ */
+
+/*
+ * A runtime's state lies on the machine itself, and no link leads to it: another path could keep
+ * waiting whoever looks. A descriptor, closed again, or −errno.
+ */
+static int state_dir_open(const char *path)
+{
+    struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                           .resolve = RESOLVE_NO_SYMLINKS};
+    int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+
+    if (fd < 0)
+        return -errno;
+    close(fd);
+    return 0;
+}
 
 /* Of another runtime, and it has ended: whether that still has it. */
 static bool is_gone(const struct run *run)
@@ -347,7 +387,7 @@ static bool is_gone(const struct run *run)
 
     process_boot_id(boot_id);
     return strcmp(run->boot_id, boot_id) != 0 || !run->state_dir ||
-           (access(run->state_dir, F_OK) < 0 && errno == ENOENT);
+           state_dir_open(run->state_dir) == -ENOENT;
 }
 
 static bool is_seen(struct volumes *volumes, const struct container *container)
@@ -357,8 +397,7 @@ static bool is_seen(struct volumes *volumes, const struct container *container)
     if (volumes_scan_live(volumes, &live, NULL) != 0)
         return true; /* not known to be gone */
     for (size_t i = 0; i < live.count; i++)
-        if (strcmp(live.items[i].container_id, container->id) == 0 ||
-            strcmp(live.items[i].container_id, container->name) == 0)
+        if (container_is_same(container->id, container->name, live.items[i].container_id))
             return true;
     return false;
 }
@@ -368,12 +407,12 @@ static void report_gone(struct volumes *volumes, const struct container *contain
     char text[512], next[256 + NAME_MAX_LENGTH];
 
     snprintf(text, sizeof(text),
-             "container %.64s (%s) is gone, and nobody told its end: its process has ended, and "
+             "%.64s (%s) is gone, and nobody told its end: its process has ended, and "
              "its runtime has no state of it; it is forgotten in %d s, with what it refers to",
              shown_name(container), container->runtime, GONE_GRACE_S);
     snprintf(next, sizeof(next), "look at it with: volctl container inspect %s",
              shown_name(container));
-    volumes_problem_set(volumes, container->id, text, next);
+    volume_container_problem(volumes, container->id, text, next);
 }
 
 /* One of another runtime that does not run: dropped once it is known to be gone for a while. */
@@ -384,7 +423,7 @@ static int review_foreign(struct volumes *volumes, const struct container *conta
 
     *keep = true;
     if (!is_gone(run) || is_seen(volumes, container)) {
-        volumes_problem_clear(volumes, container->id);
+        volume_container_problem_clear(volumes, container->id);
         *since = 0;
         return 0;
     }
@@ -395,8 +434,8 @@ static int review_foreign(struct volumes *volumes, const struct container *conta
     if (now - *since < (int64_t)GONE_GRACE_S * 1000000000)
         return 0;
     *keep = false;
-    volumes_problem_clear(volumes, container->id);
-    return remove_ended(volumes, container, e);
+    volume_container_problem_clear(volumes, container->id);
+    return remove_ended(volumes, container, run, e);
 }
 
 /* Marks one that is recorded as running, and has ended, unless it goes by that (which the caller
@@ -433,7 +472,7 @@ int volume_container_review(struct volumes *volumes, const char *id, int64_t *si
 
     *keep = false;
     if (r == ERROR_NOT_FOUND) {
-        volumes_problem_clear(volumes, id);
+        volume_container_problem_clear(volumes, id);
         return 0;
     }
     if (pidfd >= 0)
@@ -442,7 +481,7 @@ int volume_container_review(struct volumes *volumes, const char *id, int64_t *si
     if (r || container.state != CONTAINER_EXITED)
         return r;
     if (run.auto_remove)
-        return remove_ended(volumes, &container, e);
+        return remove_ended(volumes, &container, &run, e);
     return volume_container_is_foreign(&container)
                ? review_foreign(volumes, &container, &run, since, keep, e)
                : 0;

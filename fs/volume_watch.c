@@ -77,10 +77,10 @@ static void reviews_add(struct volumes *volumes, const char *container_id)
     struct review *review = calloc(1, sizeof(*review));
 
     if (!review) {
-        volumes_problem_set(volumes, container_id,
-                            "out of memory: the end of this container is "
-                            "not noticed",
-                            "start volumefs again");
+        volume_container_problem(volumes, container_id,
+                                 "out of memory: the end of this container is "
+                                 "not noticed",
+                                 "start volumefs again");
         return;
     }
     memcpy(review->container_id, container_id, strnlen(container_id, CONTAINER_ID_MAX));
@@ -102,9 +102,13 @@ static void review_one(struct volumes *volumes, struct review *review)
     int r = volume_container_review(volumes, review->container_id, &review->since, &keep, &e);
 
     if (r)
-        volumes_problem_set(volumes, review->container_id, e.text, "it is tried again by itself");
+        volume_container_problem(volumes, review->container_id,
+                                 e.text[0] ? e.text
+                                 : r < 0   ? strerror(-r)
+                                           : error_code_name(r),
+                                 "it is tried again by itself");
     else if (!keep)
-        volumes_problem_clear(volumes, review->container_id);
+        volume_container_problem_clear(volumes, review->container_id);
     if (keep)
         reviews_put(volumes->watch, review);
     else

@@ -19,16 +19,12 @@ teardown_file() {
 
 setup() {
     require_mounts
-    work_runs || skip "no OCI runtime works here"
+    require_runtime
 }
 
 teardown() {
     volctl container ls -q | xargs -r timeout 60 "$VOLCTL" container rm -f -v >/dev/null
     volctl ls -q | xargs -r timeout 60 "$VOLCTL" rm >/dev/null
-}
-
-work_runs() {
-    [ "$(run --rm -- echo works)" = works ]
 }
 
 # As docker run IMAGE.

@@ -222,6 +222,55 @@ copy_is_going_on() {
     eventually 20 trash_is_empty
 }
 
+@test "who waits for another's copy is stopped with his container" {
+    local one two
+
+    rootfs_fill 100
+    create a v:/data 2>"$WORK/a" &
+    one=$!
+    eventually 20 copy_is_going_on a
+    create b v:/data 2>"$WORK/b" &
+    two=$!
+    eventually 10 volctl container inspect b >/dev/null
+    volctl container rm -f a b
+    ! wait "$one"
+    ! wait "$two"
+    grep -q 'was given up' "$WORK/b"
+    [ ! -e "$TREE/v" ] || is_empty "$TREE/v"
+}
+
+@test "a volume that is made read-only while its files are copied stays empty" {
+    local creating
+
+    rootfs_fill 100
+    mkdir "$TREE/v"
+    create c v:/data 2>"$WORK/refused" &
+    creating=$!
+    eventually 20 copy_is_going_on c
+    volume_set_readonly "$TREE/v" 1
+    ! wait "$creating"
+    is_empty "$TREE/v"
+}
+
+@test "a rootfs may lie in the tree, and must be there" {
+    mkdir -p "$TREE/box/data"
+    echo of the box >"$TREE/box/data/file"
+    ROOTFS=$TREE/box create c v:/data
+    [ "$(cat "$TREE/v/file")" = 'of the box' ]
+    ROOTFS=$WORK/none
+    fails create d w:/data
+    [[ $output == *"rootfs $WORK/none: No such file or directory"* ]]
+    [ ! -e "$TREE/w" ]
+}
+
+@test "what a copy left behind that failed is in nobody's way" {
+    mkdir "$TREE/v"
+    mkdir -p "$STORE/staging/fill-$(volume_attribute "$TREE/v" id)/files/half"
+    create c v:/data
+    is_same "$ROOTFS/data" "$TREE/v"
+    eventually 10 trash_is_empty
+}
+
 @test "a full disk leaves no volume half full" {
     daemon_stop
     work_make_disk tmpfs 8M

@@ -92,8 +92,34 @@ refcount() {
     process_end
     fails api POST containers/web/start "{\"Pid\":$PROCESS}"
     [[ $output == *"there is no process $PROCESS"* ]]
-    fails api POST containers/none/start '{"Pid":1}'
+    process_start
+    fails api POST containers/none/start "{\"Pid\":$PROCESS}"
     [[ $output == *'No such container: none'* ]]
+    process_end
+    fails api POST containers/web/start "{\"Pid\":$DAEMON_PID}"
+    [[ $output == *"is no container's"* ]]
+    process_is_alive "$DAEMON_PID"
+}
+
+@test "a start that is refused leaves nothing, and no end is believed of what runs" {
+    local first
+
+    process_start
+    first=$PROCESS
+    mkdir "$TREE/other"
+    volctl container create --name web -v data:/data >/dev/null
+    api POST containers/web/start "{\"Pid\":$first}" >/dev/null
+    process_start
+    fails api POST containers/web/start "{\"Pid\":$PROCESS,
+        \"Mounts\":[\"type=bind,source=$TREE/other,target=/o\"]}"
+    [ "$(refcount other)" = 0 ]
+    fails api POST containers/web/end '{"ExitCode":0}'
+    [[ $output == *'has not ended'* ]]
+    has_state web running
+    process_end
+    kill -KILL "$first"
+    eventually 10 has_state web exited
+    api POST containers/web/end '{"ExitCode":0}'
 }
 
 @test "one that is removed at its end goes by itself, with its anonymous volumes" {
@@ -231,7 +257,7 @@ boot_anew() {
     boot_anew
     has_state ours exited # though its pid is somebody's
     fails volctl doctor
-    [[ $output == *"container theirs (oci) is gone"*'volctl container inspect theirs'* ]]
+    [[ $output == *"container theirs: theirs (oci) is gone"*'volctl container inspect theirs'* ]]
     [ "$(refcount data)" = 2 ]
     eventually 60 is_unknown theirs
     [ "$(refcount data)" = 1 ]

@@ -220,6 +220,10 @@ static void test_a_name_that_is_recorded(void **state)
 
     (void)state;
     assert_false(caller_known_find(1, "0::/web\n", NULL, id));
+    assert_true(caller_known_find(1, "0::/web/" ID_A "\n", &names, id));
+    assert_string_equal(id, "web"); /* what is in it calls itself what it likes */
+    assert_true(caller_known_find(1, "0::/docker/" ID_A "/web\n", &names, id));
+    assert_string_equal(id, ID_A);
     assert_true(caller_known_find(1, "0::/a/web/db-1\n", &names, id));
     assert_string_equal(id, "web");
     assert_false(caller_known_find(1, "0::/a\n", &names, id));
