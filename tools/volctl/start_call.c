@@ -1,16 +1,18 @@
 /*
- * A call in a thread; see start_call.h. The thread has all that it uses to itself: who began it may
- * be gone before it ends. Then nobody is left to free that, which the end of the process does.
+ * A call in a thread; see start_call.h. The thread has all that it uses to itself, as who began it
+ * may leave before it ends. Of the two, the one that goes last frees it.
  */
 #include "tools/volctl/start_call.h"
 
 #include "tools/volctl/call.h"
+#include "tools/volctl/client.h"
 
 #include "catalog/cleanup.h"
 #include "catalog/model.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -22,7 +24,15 @@ struct start_call {
     int r;
     struct error error;
     pthread_t thread;
+    atomic_bool one_has_gone;
 };
+
+static void start_call_free(struct start_call *call)
+{
+    client_free(call->volctl.client);
+    close_p(&call->done);
+    free(call);
+}
 
 static int tell_start(struct start_call *start)
 {
@@ -41,6 +51,8 @@ static void *start_call_run(void *context)
 
     call->r = tell_start(call);
     eventfd_write(call->done, 1);
+    if (atomic_exchange(&call->one_has_gone, true))
+        start_call_free(call);
     return NULL;
 }
 
@@ -55,8 +67,8 @@ struct start_call *start_call_begin(struct volctl *volctl, const char *id, pid_t
     snprintf(call->id, sizeof(call->id), "%s", id);
     call->done = eventfd(0, EFD_CLOEXEC);
     if (call->done < 0 || pthread_create(&call->thread, NULL, start_call_run, call) != 0) {
-        close_p(&call->done);
-        free(call);
+        call->volctl.client = NULL;
+        start_call_free(call);
         return NULL;
     }
     volctl->client = NULL;
@@ -73,15 +85,16 @@ int start_call_end(struct start_call *call, struct volctl *volctl, struct error 
     int r;
 
     pthread_join(call->thread, NULL);
-    volctl->client = call->volctl.client;
+    volctl->client = steal_pointer(&call->volctl.client);
     r = call->r;
     *e = call->error;
-    close_p(&call->done);
-    free(call);
+    start_call_free(call);
     return r;
 }
 
 void start_call_leave(struct start_call *call)
 {
     pthread_detach(call->thread);
+    if (atomic_exchange(&call->one_has_gone, true))
+        start_call_free(call);
 }
