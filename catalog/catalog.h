@@ -109,7 +109,7 @@ int catalog_container_each(struct catalog *catalog,
 /* How the container is run, to be released; {0} if nothing is known of that. */
 int catalog_run_get(struct catalog *catalog, const char *container_id, struct run *out,
                     struct error *e);
-/* Calls `visit` for each container that is run. */
+/* Calls `visit` for each container that is run; it may not call the catalog. */
 int catalog_run_each(struct catalog *catalog,
                      int (*visit)(void *context, const struct container *container,
                                   const struct run *run),

@@ -11,7 +11,8 @@
  *
  * Locks: a stripe for each volume name, held over a whole change including its
  * system calls; several are taken in order. Under a stripe the locks of access, catalog,
- * table, usage and problems are taken and dropped again. Events are told with no
+ * table, usage, copies, the watch and problems are taken and dropped again. No path that comes from
+ * outside is resolved under one (volume_copy.c says why). Events are told with no
  * stripe held, as they may wait for the kernel, and that for the tree.
  */
 #include "fs/volume.h"

@@ -2,8 +2,8 @@
  * The thread that waits for containers to end, by descriptors of their processes, and looks again
  * at those that may be gone.
  *
- * Its mutex guards the list of reviews and is taken last; what is watched stands in the epoll
- * set alone, by the container's id, and is freed by the thread. It holds no lock while it reviews.
+ * Its mutex guards the lists, of reviews and of what is watched, and is taken last. What is watched
+ * is freed by the thread, which holds no lock while it reviews.
  */
 #include "catalog/cleanup.h"
 #include "fs/caller_known.h"
