@@ -167,6 +167,19 @@ int catalog_tree_each(struct catalog *catalog, const char *boot_id,
  * ERROR_NOT_FOUND and changes nothing. *count gets the new count (may be NULL). */
 int catalog_use_add(struct catalog *catalog, const char *volume_id, const char *mount_id, int delta,
                     uint32_t *count, struct error *e);
+/*
+ * Adds one, and notes the boot ("": not known) and the engine's process it is of. What another
+ * process had mounted under this id went with that, and is not counted. Touches the volume.
+ */
+int catalog_use_mount(struct catalog *catalog, const char *volume_id, const char *mount_id,
+                      const char *boot_id, const struct engine_process *engine, struct error *e);
+/* Ends those of other boots. Those of a boot that is not known become ones of this. */
+int catalog_use_void_boots(struct catalog *catalog, const char *boot_id, struct error *e);
+/* Ends those of an engine's process. */
+int catalog_use_void_engine(struct catalog *catalog, const struct engine_process *engine,
+                            struct error *e);
+/* Ends all of a volume. */
+int catalog_use_void_volume(struct catalog *catalog, const char *volume_id, struct error *e);
 int catalog_use_each(struct catalog *catalog, const char *volume_id /* NULL: all */,
                      int (*visit)(void *context, const struct use *use), void *context,
                      struct error *e);

@@ -103,11 +103,19 @@ struct attachment {
     char from[CONTAINER_ID_MAX + 1]; /* container it came from by --volumes-from, or "" */
 };
 
+/* A process of an engine whose end ends what it had mounted; {0}: none is known. */
+struct engine_process {
+    pid_t pid;
+    uint64_t started_at; /* clock ticks from boot (proc(5)) */
+};
+
 /* A use: an engine's active mounts of a volume under one mount id. */
 struct use {
     char volume_id[VOLUME_ID_LENGTH + 1];
     char mount_id[128];
     uint32_t count; /* ≥ 1 */
+    struct engine_process engine;
+    int64_t since; /* of the first of these mounts; 0: not known */
 };
 
 int volume_copy(struct volume *to, const struct volume *from); /* deep; `to` is overwritten */

@@ -116,11 +116,20 @@ static const char schema_runs[] =
     "    strftime('%Y-%m-%dT%H:%M:%SZ', c.created_at / 1000000000, 'unixepoch') AS created, c.id"
     "    FROM containers c LEFT JOIN runs r ON r.container_id = c.id ORDER BY 1, c.id;";
 
+/* Which boot, and which process of it, a use is of: it ends with either. */
+static const char schema_engines[] =
+    "ALTER TABLE uses ADD COLUMN boot_id TEXT NOT NULL DEFAULT '';" /* '': not known */
+    "ALTER TABLE uses ADD COLUMN engine_pid INTEGER NOT NULL DEFAULT 0"
+    "    CHECK (engine_pid BETWEEN 0 AND 2147483647);" /* 0: none */
+    "ALTER TABLE uses ADD COLUMN engine_started_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE uses ADD COLUMN since INTEGER NOT NULL DEFAULT 0;";
+
 /* Step i takes version i to i + 1. */
 static const char *const schema_steps[SCHEMA_VERSION] = {
     schema_tables,
     schema_views,
     schema_runs,
+    schema_engines,
 };
 
 _Static_assert(SCHEMA_APPLICATION_ID == 1450142790, "the tables' step writes this number");
@@ -136,6 +145,9 @@ static int schema_probe(struct db *db, int64_t version, struct error *e)
 
     if (r == 0 && version >= SCHEMA_VERSION_RUNS)
         r = db_get_int(db, "SELECT 1 FROM runs, trees LIMIT 0", &unused, e);
+    if (r == 0 && version >= SCHEMA_VERSION_ENGINES)
+        r = db_get_int(db, "SELECT boot_id, engine_pid, engine_started_at, since FROM uses LIMIT 0",
+                       &unused, e);
 
     /* Only "no such table" is our finding; a full memory or a lock stays what it is. */
     return r == -EIO ? db_refuse(db, e, "a table is missing") : r;

@@ -597,48 +597,6 @@ static void test_newest_trees_of_the_boot_are_kept(void **state)
     assert_int_equal(none.count, 0);
 }
 
-/* ---- uses ------------------------------------------------------------- */
-
-static int see_use(void *context, const struct use *use)
-{
-    *(uint32_t *)context += use->count;
-    return 0;
-}
-
-static void test_uses_are_counted(void **state)
-{
-    struct fixture *f = *state;
-    _cleanup_(volume_deinit) struct volume one = fixture_volume(1), two = fixture_volume(2);
-    uint32_t count = 99, total = 0, of_one = 0;
-    char big[200] = "";
-
-    fixture_insert(f, 1);
-    fixture_insert(f, 2);
-    assert_int_equal(catalog_use_add(f->catalog, one.id, "m", 1, &count, NULL), 0);
-    assert_int_equal(count, 1);
-    assert_int_equal(catalog_use_add(f->catalog, one.id, "m", 2, &count, NULL), 0);
-    assert_int_equal(count, 3);
-    assert_int_equal(catalog_use_add(f->catalog, one.id, "m", -4, &count, NULL), ERROR_NOT_FOUND);
-    assert_int_equal(count, 3);
-    assert_int_equal(catalog_use_add(f->catalog, two.id, "m", 5, &count, NULL), 0);
-    catalog_use_each(f->catalog, NULL, see_use, &total, NULL);
-    assert_int_equal(total, 8);
-    catalog_use_each(f->catalog, one.id, see_use, &of_one, NULL);
-    assert_int_equal(of_one, 3);
-    assert_int_equal(catalog_use_add(f->catalog, one.id, "m", -3, &count, NULL), 0);
-    assert_int_equal(count, 0);
-    assert_int_equal(catalog_use_add(f->catalog, one.id, "m", -1, &count, NULL), ERROR_NOT_FOUND);
-    assert_int_equal(catalog_use_add(f->catalog, fixture_container(1).id, "m", 1, NULL, NULL),
-                     ERROR_NOT_FOUND);
-    assert_int_equal(catalog_use_add(f->catalog, one.id, "", 1, NULL, NULL), ERROR_REQUEST_INVALID);
-    memset(big, 'm', sizeof(big) - 1);
-    assert_int_equal(catalog_use_add(f->catalog, one.id, big, 1, NULL, NULL),
-                     ERROR_REQUEST_INVALID);
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(catalog_use_add(f->catalog, one.id, "n", INT32_MAX, &count, NULL), 0);
-    assert_int_equal(catalog_use_add(f->catalog, one.id, "n", 2, &count, NULL), ERROR_LIMIT);
-}
-
 /* ---- threads, size ---------------------------------------------------- */
 
 struct hammer {
@@ -785,7 +743,6 @@ int main(void)
         TEST(test_container_takes_its_attachments_along),
         TEST(test_references_are_counted),
         TEST(test_newest_trees_of_the_boot_are_kept),
-        TEST(test_uses_are_counted),
         TEST(test_two_threads),
         TEST(test_ten_thousand_volumes),
     };

@@ -313,7 +313,7 @@ static void test_newer_version_is_refused(void **state)
     change_file(f, "PRAGMA user_version = 77");
     fixture_close(f);
     assert_refused_untouched(f, ERROR_NEWER, "version 77");
-    change_file(f, "PRAGMA user_version = 3");
+    change_file(f, "PRAGMA user_version = 4");
     fixture_open(f);
     fixture_crash_after(f, work_newer);
     assert_refused_untouched(f, ERROR_NEWER, "version 77"); /* read from the WAL */
@@ -489,7 +489,8 @@ static void test_lists_name_the_row_they_end_at(void **state)
     assert_int_equal(catalog_check(f->catalog, &e), ERROR_CORRUPT);
     assert_says(&e, "row of attachments with the key '00");
 
-    change_file(f, "DELETE FROM attachments; INSERT INTO uses SELECT id, printf('%0200d', 0), 1 "
+    change_file(f, "DELETE FROM attachments; INSERT INTO uses (volume_id, mount_id, count) "
+                   "SELECT id, printf('%0200d', 0), 1 "
                    "FROM volumes");
     assert_int_equal(catalog_use_each(f->catalog, NULL, fail_use, NULL, &e), ERROR_CORRUPT);
     assert_says(&e, "row of uses with the key '9e3779b1");
@@ -502,7 +503,8 @@ static void test_check_finds_broken_references(void **state)
     struct error e = {0};
 
     assert_int_equal(catalog_check(f->catalog, NULL), 0);
-    change_file(f, "PRAGMA foreign_keys = OFF; INSERT INTO uses VALUES ('x', 'm', 1)");
+    change_file(f, "PRAGMA foreign_keys = OFF; INSERT INTO uses (volume_id, mount_id, count) "
+                   "VALUES ('x', 'm', 1)");
     assert_int_equal(catalog_check(f->catalog, &e), ERROR_CORRUPT);
     assert_non_null(strstr(e.text, "a row of uses refers to a missing row of volumes"));
 }
