@@ -7,6 +7,7 @@
  */
 #include "catalog/catalog.h"
 #include "catalog/cleanup.h"
+#include "fs/activation.h"
 #include "fs/api/api.h"
 #include "fs/cred.h"
 #include "fs/log.h"
@@ -35,7 +36,10 @@
 #define PR_SET_IO_FLUSHER 57
 #endif
 
+#define DOCKER_RUN_DIRECTORY "/run/docker"
+
 enum {
+    DOCKER_RUN_MODE = 0711,
     NOFILE_WANTED = 1 << 20,
     NOFILE_READY = 1 << 17, /* 1 MiB of the kernel's memory */
     BUSY_GRACE_MS = 3000,   /* how long a tree still in use is served after SIGTERM */
@@ -49,7 +53,9 @@ struct daemon {
     int ready_fd; /* the waiting parent, or −1 */
     struct volumes *volumes;
     struct session *session;
+    struct activation activation;
     struct api *api;
+    struct api *plugin;
 };
 
 /* Root of the first user namespace: only there do mounts with passthrough and all ids exist. */
@@ -188,6 +194,36 @@ static void api_status(void *context, struct daemon_status *out)
     session_status(daemon->session, out);
 }
 
+/*
+ * The engines' socket. Where it was not asked for by an option, its lack is no reason to serve
+ * nobody: another daemon may have it, or this one not be root.
+ */
+static int start_plugin(struct daemon *daemon, struct api_config *config, struct error *e)
+{
+    const struct options *options = &daemon->options;
+    struct error why = {0};
+    int r;
+
+    config->protocol = API_PLUGIN;
+    config->socket_path = options->plugin_socket;
+    config->inherited_fd = daemon->activation.plugin_fd;
+    if (!config->inherited_fd &&
+        (!*options->plugin_socket || (!options->plugin_socket_given && !daemon->privileged)))
+        return 0;
+    if (!options->plugin_socket_given)
+        (void)mkdir(DOCKER_RUN_DIRECTORY, DOCKER_RUN_MODE); /* before dockerd does: as that does */
+    r = api_start(&daemon->plugin, config, &why);
+    if (r == 0)
+        return 0;
+    if (options->plugin_socket_given)
+        return error_set(e, r, "%s", why.text);
+    log_message(LOG_LEVEL_WARNING,
+                "engines cannot use this daemon as a volume driver: %s; to choose another socket, "
+                "or none: --plugin-socket",
+                why.text);
+    return 0;
+}
+
 static int start(struct daemon *daemon, struct error *e)
 {
     struct session_config session = {
@@ -199,6 +235,7 @@ static int start(struct daemon *daemon, struct error *e)
     };
     struct api_config api = {
         .socket_path = daemon->options.socket,
+        .inherited_fd = daemon->activation.control_fd,
         .group = "volumefs",
         .status = api_status,
         .context = daemon,
@@ -215,12 +252,9 @@ static int start(struct daemon *daemon, struct error *e)
         api.volumes = daemon->volumes;
         r = api_start(&daemon->api, &api, e);
     }
+    if (r == 0)
+        r = start_plugin(daemon, &api, e);
     if (r == 0) {
-        if (daemon->options.plugin_socket)
-            log_message(LOG_LEVEL_WARNING,
-                        "nothing is served on %s: the volume plugin protocol is not part of this "
-                        "version; bind-mount paths of the tree, or use volctl",
-                        daemon->options.plugin_socket);
         volumes_problems(daemon->volumes, log_problem, NULL);
         say_state(daemon);
         warn_of_timeouts();
@@ -271,6 +305,7 @@ static void stop(struct daemon *daemon)
 {
     if (daemon->volumes)
         volumes_cancel_copies(daemon->volumes); /* requests of the API may wait for them */
+    daemon->plugin = api_stop(daemon->plugin);
     daemon->api = api_stop(daemon->api);
     if (daemon->volumes)
         volumes_stop_background(daemon->volumes); /* what it finds is told to the session */
@@ -370,6 +405,7 @@ int main(int argc, char **argv)
     log_open(true, daemon.options.log_level);
     if (daemon.options.rebuild)
         return rebuild(&daemon.options);
+    activation_take(&daemon.activation, daemon.options.socket, daemon.options.plugin_socket);
     r = go_to_background(&daemon, &e);
     signals = block_signals();
     if (r == 0)

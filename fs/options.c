@@ -31,7 +31,8 @@ enum option_key {
 static const struct argp_option option_table[] = {
     {"store", KEY_STORE, "DIR", 0, "Where the data lies (default " DEFAULT_STORE ")", 0},
     {"socket", KEY_SOCKET, "PATH", 0, "The control socket (default " DEFAULT_SOCKET ")", 0},
-    {"plugin-socket", KEY_PLUGIN_SOCKET, "PATH", 0, "The engines' volume plugin socket", 0},
+    {"plugin-socket", KEY_PLUGIN_SOCKET, "PATH", 0,
+     "The engines' volume plugin socket, or none (default " DEFAULT_PLUGIN_SOCKET ")", 0},
     {"foreground", KEY_FOREGROUND, NULL, 0, "Stay, and log to the terminal", 0},
     {"log-level", KEY_LOG_LEVEL, "WORD", 0, "error, warning, info or debug (default info)", 0},
     {"options", KEY_OPTION, "LIST", 0,
@@ -64,6 +65,12 @@ static int parse_number(struct argp_state *state, const char *option, const char
     if (*end || end == text || n < min || n > max)
         argp_error(state, "--%s takes a number from %d to %d, not '%s'", option, min, max, text);
     return (int)n;
+}
+
+static void take_plugin_socket(struct options *options, const char *path)
+{
+    options->plugin_socket = strcmp(path, "none") == 0 ? "" : path;
+    options->plugin_socket_given = true;
 }
 
 static void parse_level(struct argp_state *state, const char *word, enum log_level *out)
@@ -99,7 +106,7 @@ static bool take_mount_option(struct argp_state *state, struct options *options,
         options->socket = value;
         break;
     case 2:
-        options->plugin_socket = value;
+        take_plugin_socket(options, value);
         break;
     default:
         parse_level(state, value, &options->log_level);
@@ -164,7 +171,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         options->socket = arg;
         break;
     case KEY_PLUGIN_SOCKET:
-        options->plugin_socket = arg;
+        take_plugin_socket(options, arg);
         break;
     case KEY_FOREGROUND:
         options->foreground = true;
@@ -239,6 +246,7 @@ void options_parse(struct options *options, int argc, char **argv)
 
     *options = (struct options){.store = DEFAULT_STORE,
                                 .socket = DEFAULT_SOCKET,
+                                .plugin_socket = DEFAULT_PLUGIN_SOCKET,
                                 .log_level = LOG_LEVEL_INFO,
                                 .spin_us = -1,
                                 .helper = is_mount_helper(argv[0])};

@@ -11,14 +11,17 @@
 
 #define DEFAULT_STORE  "/var/lib/volumefs"
 #define DEFAULT_SOCKET "/run/volumefs/volumefs.sock"
+/* Where Docker looks for a driver "volumefs". */
+#define DEFAULT_PLUGIN_SOCKET "/run/docker/plugins/volumefs.sock"
 
 /* Strings are the caller's argv or owned by the process's life. */
 struct options {
     const char *mountpoint; /* NULL only with rebuild */
     const char *store;
     const char *socket;
-    const char *plugin_socket; /* NULL: none */
-    char *mount_options;       /* for the kernel; NULL: none */
+    const char *plugin_socket; /* "" none */
+    bool plugin_socket_given;
+    char *mount_options; /* for the kernel; NULL: none */
     bool foreground;
     bool no_passthrough;
     bool rebuild;

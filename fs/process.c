@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 enum {
+    TASK_NAME_MAX = 15,
     STAT_TEXT_MAX = 1024,
     STAT_START_FIELD = 22, /* proc(5) */
     STAT_STATE_FIELD = 3,  /* the first behind the name */
@@ -53,6 +54,17 @@ void process_boot_id(char out[BOOT_ID_LENGTH + 1])
 {
     pthread_once(&boot.once, boot_read);
     memcpy(out, boot.id, sizeof(boot.id));
+}
+
+bool process_has_name(pid_t pid, const char *name)
+{
+    char path[64], text[TASK_NAME_MAX + 2]; /* with its newline */
+
+    snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+    if (pid <= 0 || read_text(path, text, sizeof(text)) != 0)
+        return false;
+    text[strcspn(text, "\n")] = 0;
+    return strcmp(text, name) == 0;
 }
 
 /* The name, in parentheses, may hold anything, parentheses too. */

@@ -13,6 +13,9 @@
 /* /proc/sys/kernel/random/boot_id; "" where it cannot be read. */
 void process_boot_id(char out[BOOT_ID_LENGTH + 1]);
 
+/* Whether the process that has this pid now has this name (of its main thread's, 15 bytes). */
+bool process_has_name(pid_t pid, const char *name);
+
 /*
  * A pidfd of the process that has this pid now, to be closed, and when it started: clock ticks
  * since boot. −ESRCH: none, or it has ended; or another −errno.

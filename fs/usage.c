@@ -373,6 +373,25 @@ int usage_get(struct usage *usage, struct volume_ref ref, const char *id, bool w
     return 0;
 }
 
+bool usage_get_known(struct usage *usage, struct volume_ref ref, const char *id, uint64_t *bytes,
+                     uint64_t *inodes)
+{
+    struct account *account;
+    bool known = false;
+
+    pthread_mutex_lock(&usage->mutex);
+    account = account_open(usage, ref);
+    if (account) {
+        known = account->known;
+        *bytes = account->bytes;
+        *inodes = account->inodes;
+        if (!known || account->walked != account_changes(account))
+            queue_put(usage, account, ref, id);
+    }
+    pthread_mutex_unlock(&usage->mutex);
+    return known;
+}
+
 void usage_forget(struct usage *usage, struct volume_ref ref)
 {
     struct account *account;

@@ -9,6 +9,7 @@
 #include "fs/store.h"
 #include "fs/table.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct usage; /* opaque; safe from any thread */
@@ -26,4 +27,8 @@ void usage_mark_changed(struct usage *usage, struct volume_ref ref);
  */
 int usage_get(struct usage *usage, struct volume_ref ref, const char *id, bool wait,
               uint64_t *bytes, uint64_t *inodes);
+/* Without any walk: false if no sum is known yet; one that is not exact any more is answered, and
+ * the thread told. */
+bool usage_get_known(struct usage *usage, struct volume_ref ref, const char *id, uint64_t *bytes,
+                     uint64_t *inodes);
 void usage_forget(struct usage *usage, struct volume_ref ref);

@@ -64,7 +64,8 @@ static struct volumes *volumes_new(const char *mountpoint)
     volumes->mountpoint = strdup(mountpoint);
     volumes->table = volume_table_new();
     volumes->copies = copies_new();
-    if (volumes->mountpoint && volumes->table && volumes->copies)
+    volumes->engines = engines_new();
+    if (volumes->mountpoint && volumes->table && volumes->copies && volumes->engines)
         return volumes;
     return volumes_free(volumes);
 }
@@ -75,6 +76,7 @@ struct volumes *volumes_free(struct volumes *volumes)
         return NULL;
     volumes_stop_background(volumes);
     copies_free(volumes->copies);
+    engines_free(volumes->engines);
     usage_free(volumes->usage);
     catalog_free(volumes->catalog);
     store_free(volumes->store);
@@ -103,6 +105,8 @@ int volumes_open(struct volumes **out, const char *store_path, const char *mount
     if (r == 0) {
         volumes->usage = usage_new(volumes->store);
         r = volumes->usage ? volumes_recover(volumes, e) : -ENOMEM;
+        if (r == 0)
+            r = volumes_recover_uses(volumes, e);
     }
     if (r)
         volumes_free(volumes);
@@ -243,4 +247,13 @@ int volumes_usage(struct volumes *volumes, const char *name, uint64_t *bytes, ui
         return volume_not_found(name, e);
     r = usage_get(volumes->usage, entry.ref, entry.id, true, bytes, inodes);
     return r ? error_set_errno(e, r, "cannot add up what volume \"%s\" uses", name) : 0;
+}
+
+bool volumes_usage_known(struct volumes *volumes, const char *name, uint64_t *bytes,
+                         uint64_t *inodes)
+{
+    struct volume_entry entry;
+
+    return volume_table_find(volumes->table, name, &entry) &&
+           usage_get_known(volumes->usage, entry.ref, entry.id, bytes, inodes);
 }

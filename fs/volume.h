@@ -64,29 +64,29 @@ struct catalog *volumes_catalog(struct volumes *volumes);    /* borrowed */
 struct usage *volumes_meter(struct volumes *volumes);        /* borrowed; told of changed sizes */
 const char *volumes_mountpoint(const struct volumes *volumes);
 
+typedef int (*problem_visitor)(void *context, const char *subject, const char *text,
+                               const char *next);
 /*
  * What was found wrong and waits for an administrator: `text` says what with `subject`, `next`
  * what to do. Visits each until `visit` returns non-zero, which is returned; `visit` may not call
  * back. Logged at the start, and the answer to GET /volumefs/doctor.
  */
-int volumes_problems(struct volumes *volumes,
-                     int (*visit)(void *context, const char *subject, const char *text,
-                                  const char *next),
-                     void *context);
+int volumes_problems(struct volumes *volumes, problem_visitor visit, void *context);
 
 /* Looks anew whether each volume has its data in the store; what is missing is a problem. */
 void volumes_check_data(struct volumes *volumes);
 
 struct volume_request {
-    const char *name;   /* NULL or "": anonymous, a name is made */
-    const char *driver; /* NULL, "", "local" or "volumefs" */
-    struct pairs
-        options; /* uid, gid, mode, readonly; else ERROR_OPTION_INVALID `invalid option: "k"` */
+    const char *name;     /* NULL or "": anonymous, a name is made */
+    const char *driver;   /* NULL, "", "local" or "volumefs" */
+    struct pairs options; /* uid, gid, mode, readonly, label; else ERROR_OPTION_INVALID `invalid
+                             option: "k"` */
     struct pairs labels;
     bool readonly;
     bool has_owner; /* root below is given (a mkdir); else options and defaults: 0:0 0755 */
     struct store_root root;
     bool exclusive; /* ERROR_EXISTS even if an equal volume exists (mkdir) */
+    bool existing;  /* one that exists serves as it is, where options or labels are not given */
     enum change_origin origin;
 };
 
@@ -230,6 +230,22 @@ int volumes_copy_status(struct volumes *volumes, const char *key, struct copy_st
 /* Ends what is being copied, with an error for those that wait for it, now and from now on. */
 void volumes_cancel_copies(struct volumes *volumes);
 
+/* ---- engines that mount volumes: volume_use.c -------------------------------------- */
+
+/*
+ * An engine mounts the volume once more under this id of its own. `pid`: the process that asks, 0
+ * not known; if that is dockerd, its end ends the use.
+ */
+int volumes_mount(struct volumes *volumes, const char *name, const char *mount_id, pid_t pid,
+                  struct error *e);
+/* Takes one back. There may be none, nor the volume: that is no error, as engines forget. */
+int volumes_unmount(struct volumes *volumes, const char *name, const char *mount_id,
+                    struct error *e);
+/* Takes all of the volume's back, for an engine that cannot. */
+int volumes_end_uses(struct volumes *volumes, const char *name, struct error *e);
+/* Visits uses that no container is seen to have, for some time now, as problems. */
+int volumes_check_uses(struct volumes *volumes, problem_visitor visit, void *context);
+
 /* Who refers to the volume: recorded, uses, live, merged by container. */
 int volumes_references(struct volumes *volumes, const char *name, struct references *out,
                        struct error *e);
@@ -244,6 +260,12 @@ int volumes_each(struct volumes *volumes, const struct filter *filter,
                  int (*visit)(void *context, const struct volume *volume, uint32_t references),
                  void *context, struct error *e);
 
+/* The same without counts, and so without looking for containers, unless `filter` asks for that.
+ * `visit` may not call a use case. */
+int volumes_each_uncounted(struct volumes *volumes, const struct filter *filter,
+                           int (*visit)(void *context, const struct volume *volume), void *context,
+                           struct error *e);
+
 /* Visits every (volume, container that refers to it), the container by the name to show; a pair may
  * come more than once (a container with two mounts of it). */
 int volumes_each_user(struct volumes *volumes,
@@ -253,3 +275,6 @@ int volumes_each_user(struct volumes *volumes,
 /* Bytes and inodes a volume uses (blocks, as du). See usage.h. */
 int volumes_usage(struct volumes *volumes, const char *name, uint64_t *bytes, uint64_t *inodes,
                   struct error *e);
+/* The same if it is known without walking the volume; else it is found out for the next time. */
+bool volumes_usage_known(struct volumes *volumes, const char *name, uint64_t *bytes,
+                         uint64_t *inodes);

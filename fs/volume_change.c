@@ -112,6 +112,7 @@ int volumes_rename(struct volumes *volumes, const char *from, const char *to,
         return r;
     if (strcmp(from, to) == 0)
         return volume_table_find(volumes->table, from, &entry) ? 0 : volume_not_found(from, e);
+    volumes_review_uses(volumes);
     stripes_lock(volumes, mask);
     r = rename_locked(volumes, from, to, &ref, e);
     stripes_unlock(volumes, mask);

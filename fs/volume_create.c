@@ -89,6 +89,12 @@ static int volume_make(struct volumes *volumes, const struct volume *volume,
     return 0;
 }
 
+static bool pairs_serve(const struct volume_request *request, const struct pairs *wanted,
+                        const struct pairs *has)
+{
+    return (request->existing && !wanted->count) || pairs_equal(wanted, has);
+}
+
 /* An existing volume serves if it is what was asked for. */
 static int volume_compare(const struct volume_request *request, const struct volume *volume,
                           struct error *e)
@@ -97,9 +103,9 @@ static int volume_compare(const struct volume_request *request, const struct vol
 
     if (request->exclusive)
         return error_set(e, ERROR_EXISTS, "create %s: a volume of that name exists", volume->name);
-    if (!pairs_equal(&request->options, &volume->options))
+    if (!pairs_serve(request, &request->options, &volume->options))
         what = "options";
-    else if (!pairs_equal(&request->labels, &volume->labels))
+    else if (!pairs_serve(request, &request->labels, &volume->labels))
         what = "labels";
     else if (request->readonly && !volume->readonly)
         what = "mode (it is not read-only)";

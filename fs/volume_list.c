@@ -105,6 +105,7 @@ static int listing_fill(struct listing *listing, struct error *e)
     struct volumes *volumes = listing->volumes;
     int r;
 
+    volumes_review_uses(volumes);
     r = volumes_scan_live(volumes, &live, e);
     if (r == 0)
         r = references_count_all(volumes->catalog, &live, listing_count, listing, e);
@@ -127,6 +128,40 @@ int volumes_each(struct volumes *volumes, const struct filter *filter,
     return r;
 }
 
+struct uncounted {
+    const struct filter *filter;
+    int (*visit)(void *context, const struct volume *volume);
+    void *context;
+};
+
+static int visit_uncounted(void *context, const struct volume *volume)
+{
+    const struct uncounted *uncounted = context;
+
+    if (uncounted->filter && !filter_match(uncounted->filter, volume, false))
+        return 0;
+    return uncounted->visit(uncounted->context, volume);
+}
+
+static int visit_counted(void *context, const struct volume *volume, uint32_t references)
+{
+    const struct uncounted *uncounted = context;
+
+    (void)references;
+    return uncounted->visit(uncounted->context, volume);
+}
+
+int volumes_each_uncounted(struct volumes *volumes, const struct filter *filter,
+                           int (*visit)(void *context, const struct volume *volume), void *context,
+                           struct error *e)
+{
+    struct uncounted uncounted = {filter, visit, context};
+
+    return filter && filter_needs_references(filter)
+               ? volumes_each(volumes, filter, visit_counted, &uncounted, e)
+               : catalog_volume_each(volumes->catalog, visit_uncounted, &uncounted, e);
+}
+
 int volumes_references(struct volumes *volumes, const char *name, struct references *out,
                        struct error *e)
 {
@@ -134,6 +169,7 @@ int volumes_references(struct volumes *volumes, const char *name, struct referen
     _cleanup_(volume_deinit) struct volume volume = {0};
     int r;
 
+    volumes_review_uses(volumes);
     r = volumes_get(volumes, name, &volume, e);
     if (r == 0)
         r = volumes_scan_live(volumes, &live, e);
@@ -144,7 +180,9 @@ int volumes_count_references(struct volumes *volumes, const struct volume *volum
                              struct error *e)
 {
     _cleanup_(live_mounts_deinit) struct live_mounts live = {0};
-    int r = volumes_scan_live(volumes, &live, e);
+    int r;
 
+    volumes_review_uses(volumes);
+    r = volumes_scan_live(volumes, &live, e);
     return r ? r : references_count_one(volumes->catalog, volume, &live, out, e);
 }

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS_KNOWN "uid, gid (numbers), mode (octal, up to 7777), readonly (true or false)"
+#define OPTIONS_KNOWN                                                                              \
+    "uid, gid (numbers), mode (octal, up to 7777), readonly (true or false), label (shared, "      \
+    "private or none)"
 
 enum { ID_LARGEST = 0xfffffffe }; /* (uid_t)-1 means "leave it" to chown */
 
@@ -65,6 +67,10 @@ static int option_apply(const char *key, const char *value, struct volume *volum
         return bool_parse(value, &volume->readonly)
                    ? 0
                    : option_invalid(key, value, "true, false, on, off, 1 or 0", e);
+    if (strcmp(key, "label") == 0)
+        return access_label_parse(value, &volume->label)
+                   ? 0
+                   : option_invalid(key, value, "shared, private or none", e);
     return error_set(e, ERROR_OPTION_INVALID, "invalid option: \"%s\"; known are %s", key,
                      OPTIONS_KNOWN);
 }

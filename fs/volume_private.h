@@ -36,8 +36,9 @@ struct volumes {
     bool trash_started;
     pthread_t trash_thread;
 
-    struct watch *watch;   /* volume_watch.c */
-    struct copies *copies; /* volume_copy.c */
+    struct watch *watch;     /* volume_watch.c */
+    struct copies *copies;   /* volume_copy.c */
+    struct engines *engines; /* volume_use.c */
 
     pthread_mutex_t problems_mutex; /* guards the list; the last lock taken anywhere */
     struct problem *problems;
@@ -217,6 +218,15 @@ bool volume_copy_is_due(struct volumes *volumes, const char *volume_id,
 void volumes_cancel_copy(struct volumes *volumes, const char *container_id);
 struct copies *copies_new(void); /* NULL: no memory */
 struct copies *copies_free(struct copies *copies);
+
+/* ---- volume_use.c ------------------------------------------------------------------ */
+
+/* Ends uses of engines that have ended: before anybody counts. Cheap where there are none. */
+void volumes_review_uses(struct volumes *volumes);
+/* The same of those, and of boots, before the start. */
+int volumes_recover_uses(struct volumes *volumes, struct error *e);
+struct engines *engines_new(void); /* NULL: no memory */
+struct engines *engines_free(struct engines *engines);
 
 /* ---- volume_label.c, with the name's stripe held ---------------------------- */
 

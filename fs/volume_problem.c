@@ -93,10 +93,7 @@ void volume_container_problem_clear(struct volumes *volumes, const char *id)
     volumes_problem_clear(volumes, subject);
 }
 
-int volumes_problems(struct volumes *volumes,
-                     int (*visit)(void *context, const char *subject, const char *text,
-                                  const char *next),
-                     void *context)
+int volumes_problems(struct volumes *volumes, problem_visitor visit, void *context)
 {
     int r = 0;
 

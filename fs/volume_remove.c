@@ -24,6 +24,10 @@ static void describe_reference(FILE *out, const struct reference *reference)
 {
     char buffer[13];
 
+    if (reference->sources == REFERENCE_USE) { /* of a container that is not seen, if of any */
+        fprintf(out, "an engine (mount id %s)", reference_container(reference, buffer));
+        return;
+    }
     fputs(reference_container(reference, buffer), out);
     if (reference->destination && *reference->destination)
         fprintf(out, ":%s", reference->destination);
@@ -151,6 +155,7 @@ int volumes_remove(struct volumes *volumes, const char *name, unsigned flags,
     struct volume_ref ref = {0};
     int r;
 
+    volumes_review_uses(volumes);
     stripes_lock(volumes, stripe_of(name));
     r = volumes_scan_live(volumes, &live, e);
     if (r == 0)

@@ -1,7 +1,7 @@
 /*
- * The control API: HTTP and JSON on a unix socket, in the daemon's process.
- * http.c adapts the library, routes.c has the table, codec.c knows JSON.
- * Nothing here decides: every route calls a use case of fs/volume.h.
+ * The control API, and the volume plugin protocol of engines: HTTP and JSON on a unix socket each,
+ * in the daemon's process. http.c adapts the library, routes.c and plugin.c have the tables,
+ * codec*.c know JSON. Nothing here decides: every route calls a use case of fs/volume.h.
  */
 #pragma once
 
@@ -11,9 +11,16 @@
 
 struct api; /* opaque */
 
+enum api_protocol {
+    API_CONTROL, /* routes.c */
+    API_PLUGIN,  /* plugin.c: engines' volume plugins */
+};
+
 struct api_config {
+    enum api_protocol protocol;
     const char *socket_path; /* made 0660, group `group` if that exists; a stale one is replaced */
     const char *group;       /* "volumefs"; NULL: the daemon's own group */
+    int inherited_fd; /* a socket of a service manager, taken over, in place of the path; 0: none */
     struct volumes *volumes;
     void (*status)(void *context, struct daemon_status *out);
     void *context;

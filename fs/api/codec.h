@@ -86,6 +86,15 @@ int codec_read_container_prune(const char *text, size_t length, bool *all, bool 
 /* The `filters` parameter: {"k":["v"]} or {"k":{"v":true}}. To be freed by filter_free. */
 int codec_read_filters(const char *text, struct filter **out, struct error *e);
 
+/* A request of the volume plugin protocol; what is not in it is empty. */
+struct plugin_body {
+    char *name; /* "" not given */
+    char *id;   /* of a mount; "" not given */
+    struct pairs options;
+};
+int codec_read_plugin(const char *text, size_t length, struct plugin_body *out, struct error *e);
+void plugin_body_deinit(struct plugin_body *body);
+
 /* ---- answers -------------------------------------------------------------- */
 
 struct json_t; /* of the library */
@@ -132,6 +141,16 @@ struct json_t *codec_problem(const char *subject, const char *text, const char *
  */
 struct json_t *codec_mount(const struct attachment *attachment, const struct volume *volume,
                            const char *source, const char *mode);
+/* What engines show of a volume beside what they know: an object. */
+struct json_t *codec_volume_state(const struct volume *volume, const struct references *references,
+                                  const struct measure *measure);
+/* A volume in the plugin protocol, without that. */
+struct json_t *codec_plugin_volume(const struct volume *volume, const char *mountpoint);
+/* Takes both over and answers the first. */
+struct json_t *codec_with_state(struct json_t *volume, struct json_t *state);
+/* An answer of the plugin protocol: `key` (NULL: none) and Err, which is "" for none. */
+struct json_t *codec_plugin_answer(const char *key, struct json_t *value, const char *problem);
+struct json_t *codec_plugin_mountpoint(const char *mountpoint, const char *name);
 struct json_t *codec_container(const struct container *container, const struct run *run,
                                struct json_t *mounts);
 struct json_t *codec_container_name(const struct container *container);

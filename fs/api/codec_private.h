@@ -16,11 +16,19 @@ struct field {
 /* 0 with *out owned by the caller, -ENOMEM, or ERROR_REQUEST_INVALID: see codec.h. */
 int object_read(const char *text, size_t length, const struct field *fields, size_t count,
                 struct json_t **out, struct error *e);
+/*
+ * The same as engines read each other: keys in any case, unknown ones left alone, no body is an
+ * empty object. Known keys are found as they are written in `fields`.
+ */
+int object_read_leniently(const char *text, size_t length, const struct field *fields, size_t count,
+                          struct json_t **out, struct error *e);
 /* The same of an object in an object. */
 int object_check(struct json_t *object, const struct field *fields, size_t count, struct error *e);
 
 /* A copy, if the key is there. 0 or -ENOMEM. */
 int take_string(const struct json_t *object, const char *key, char **out);
 bool take_boolean(const struct json_t *object, const char *key);
+/* An object of strings; nothing if the key is not there. `out` is added to. */
+int take_pairs(struct json_t *object, const char *key, struct pairs *out, struct error *e);
 
 void json_decref_p(struct json_t **value);

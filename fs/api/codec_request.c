@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 void json_decref_p(json_t **value)
 {
@@ -114,6 +115,43 @@ int object_read(const char *text, size_t length, const struct field *fields, siz
     return r;
 }
 
+/* Puts the value under the key as we write it, and checks it. */
+static int field_normalize(json_t *object, const struct field *field, struct error *e)
+{
+    const char *key;
+    json_t *value;
+    int r = 0;
+
+    json_object_foreach(object, key, value)
+    {
+        if (strcasecmp(key, field->key) != 0)
+            continue;
+        r = field_check(field, value, e);
+        if (r == 0 && strcmp(key, field->key) != 0 &&
+            json_object_set(object, field->key, value) < 0) /* ends the walk: the object changed */
+            r = -ENOMEM;
+        break;
+    }
+    return r;
+}
+
+int object_read_leniently(const char *text, size_t length, const struct field *fields, size_t count,
+                          json_t **out, struct error *e)
+{
+    _cleanup_(json_decref_p) json_t *object = length ? NULL : json_object();
+    int r = 0;
+
+    if (length)
+        r = object_load(text, length, &object, e);
+    else if (!object)
+        r = -ENOMEM;
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = field_normalize(object, &fields[i], e);
+    if (r == 0)
+        *out = steal_pointer(&object);
+    return r;
+}
+
 /* ---- values --------------------------------------------------------------- */
 
 int take_string(const json_t *object, const char *key, char **out)
@@ -131,7 +169,7 @@ bool take_boolean(const json_t *object, const char *key)
     return json_is_true(json_object_get(object, key));
 }
 
-static int take_pairs(json_t *object, const char *key, struct pairs *out, struct error *e)
+int take_pairs(json_t *object, const char *key, struct pairs *out, struct error *e)
 {
     json_t *pairs = json_object_get(object, key);
     const char *name;

@@ -150,6 +150,8 @@ int handle_doctor(const struct request *request, struct response *response, stru
     if (r == 0)
         r = volumes_problems(api->volumes, visit_problem, problems);
     if (r == 0)
+        r = volumes_check_uses(api->volumes, visit_problem, problems);
+    if (r == 0)
         return respond(response, codec_object("Problems", problems, NULL, NULL));
     codec_drop(problems);
     return r;

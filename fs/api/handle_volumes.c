@@ -114,6 +114,20 @@ int measure_volume(struct volumes *volumes, const char *name, struct measure *ou
     return r;
 }
 
+struct json_t *volume_state(struct volumes *volumes, const struct volume *volume)
+{
+    _cleanup_(references_deinit) struct references references = {0};
+    struct measure measure = {0};
+    struct error e = {0};
+
+    if (volumes_references(volumes, volume->name, &references, &e) != 0) {
+        log_message(LOG_LEVEL_WARNING, "api: %s", e.text);
+        return NULL;
+    }
+    measure.known = volumes_usage_known(volumes, volume->name, &measure.size, &measure.inodes);
+    return codec_volume_state(volume, &references, &measure);
+}
+
 int handle_volume_get(const struct request *request, struct response *response, struct error *e)
 {
     _cleanup_(volume_deinit) struct volume volume = {0};
@@ -197,6 +211,13 @@ int handle_volume_references(const struct request *request, struct response *res
     return respond(response, 200,
                    codec_object("Refs", codec_references(&references), "RefCount",
                                 codec_number(references.containers)));
+}
+
+int handle_volume_end_uses(const struct request *request, struct response *response,
+                           struct error *e)
+{
+    response->status = 204;
+    return volumes_end_uses(volumes_of(request), request->arguments[0], e);
 }
 
 /* ---- prune ---------------------------------------------------------------- */

@@ -18,6 +18,21 @@ struct api_context {
 /* ERROR_NOT_FOUND, or 0 or negative errno with *out filled in; the latter is logged. */
 int measure_volume(struct volumes *volumes, const char *name, struct measure *out);
 
+/* What engines show of a volume as its Status; NULL where that cannot be found out now. */
+struct json_t *volume_state(struct volumes *volumes, const struct volume *volume);
+
+/* The volume plugin protocol: plugin.c. */
+extern const struct http_service plugin_service;
+int plugin_activate(const struct request *request, struct response *response, struct error *e);
+int plugin_capabilities(const struct request *request, struct response *response, struct error *e);
+int plugin_create(const struct request *request, struct response *response, struct error *e);
+int plugin_remove(const struct request *request, struct response *response, struct error *e);
+int plugin_mount(const struct request *request, struct response *response, struct error *e);
+int plugin_unmount(const struct request *request, struct response *response, struct error *e);
+int plugin_path(const struct request *request, struct response *response, struct error *e);
+int plugin_get(const struct request *request, struct response *response, struct error *e);
+int plugin_list(const struct request *request, struct response *response, struct error *e);
+
 int handle_volume_list(const struct request *request, struct response *response, struct error *e);
 int handle_volume_create(const struct request *request, struct response *response, struct error *e);
 int handle_volume_get(const struct request *request, struct response *response, struct error *e);
@@ -25,6 +40,8 @@ int handle_volume_change(const struct request *request, struct response *respons
 int handle_volume_remove(const struct request *request, struct response *response, struct error *e);
 int handle_volume_references(const struct request *request, struct response *response,
                              struct error *e);
+int handle_volume_end_uses(const struct request *request, struct response *response,
+                           struct error *e);
 int handle_volume_prune(const struct request *request, struct response *response, struct error *e);
 
 int handle_container_attach(const struct request *request, struct response *response,

@@ -152,7 +152,8 @@ static bool check_peer(struct exchange *x, struct MHD_Connection *connection)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
-    if (info && api_socket_peer_allowed(info->connect_fd, x->server->socket.group))
+    if (info &&
+        api_socket_peer_allowed(info->connect_fd, x->server->socket.group, &x->request.peer))
         return true;
     error_set(&x->error, ERROR_DENIED,
               "only root and members of the group of %s may ask; run as root or join the group",
@@ -308,7 +309,8 @@ static const char *refusal_text(const struct exchange *x)
 
 static enum MHD_Result answer_refusal(struct exchange *x, struct MHD_Connection *connection)
 {
-    char *body = x->server->service->error_body(x->code, refusal_text(x));
+    char *body =
+        x->status == HTTP_DROP ? NULL : x->server->service->error_body(x->code, refusal_text(x));
 
     return body ? answer_send(x, connection, x->status, NULL, body) : MHD_NO;
 }
@@ -358,6 +360,12 @@ static void running_end(struct exchange *x)
     pthread_mutex_unlock(&server->mutex);
 }
 
+/* Not something that a client asked for and cannot have. */
+static bool is_failure(int code)
+{
+    return code < 0 || (code >= ERROR_CORRUPT && code < ERROR_UNAVAILABLE);
+}
+
 /* What the operator must know: a failure that is not the client's. */
 static void log_failure(const struct exchange *x, const char *method, const char *path)
 {
@@ -385,7 +393,7 @@ static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *connect
                            response.content_type, response.body);
     free(response.body);
     refuse_as(x, x->code);
-    if (x->status == 500)
+    if ((x->status == 500 && is_failure(x->code)) || x->status == HTTP_DROP)
         log_failure(x, method, path);
     return answer_refusal(x, connection);
 }
@@ -578,7 +586,10 @@ int http_server_start(struct http_server **out, const struct http_config *config
                          config->socket_path);
     }
     note_missing_group(config);
-    r = api_socket_open(&server->socket, config->socket_path, config->group, e);
+    r = config->inherited_fd
+            ? api_socket_adopt(&server->socket, config->inherited_fd, config->socket_path,
+                               config->group, e)
+            : api_socket_open(&server->socket, config->socket_path, config->group, e);
     if (r == 0) {
         r = daemon_start(server, config, e);
         if (r != 0)

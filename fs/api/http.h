@@ -11,6 +11,7 @@ struct http_server; /* opaque */
 struct http_config {
     const char *socket_path; /* see api_socket_open */
     const char *group;
+    int inherited_fd; /* see api_socket_adopt; taken over. 0: none, the socket is made */
     const struct http_service *service; /* constant for the server's life */
     void *context;                      /* request.context */
     unsigned timeout;     /* seconds a client may be silent, send headers, or a body; 0: 20 */

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum http_method { HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE, HTTP_METHOD_COUNT };
 
@@ -30,6 +31,7 @@ struct request {
     const char *query[ROUTE_QUERY_MAX]; /* values, as the route names them; NULL: not given */
     const char *body;                   /* "" for none */
     size_t body_length;
+    pid_t peer; /* the process that asks; 0: not known (of another pid namespace) */
 };
 
 /* The answer. {0} is 200 without a body. */
@@ -55,12 +57,14 @@ struct route {
     bool long_running; /* may copy data: others do not wait for it (http.h, `handlers`) */
 };
 
+enum { HTTP_DROP = -1 };
+
 /* What is served on one socket. */
 struct http_service {
     const struct route *routes;
     size_t route_count;
     bool any_body; /* bodies without a Content-Type are taken (plugin protocol) */
-    /* The status of a code or negative errno. */
+    /* The status of a code or negative errno, or HTTP_DROP: the connection is cut unanswered. */
     int (*error_status)(int code);
     /* The body for an error, from malloc; NULL: out of memory. */
     char *(*error_body)(int code, const char *text);

@@ -20,6 +20,7 @@ static const struct route routes[] = {
     {HTTP_PATCH, "/volumefs/volumes/:", handle_volume_change, {NULL}},
     {HTTP_DELETE, "/volumefs/volumes/:", handle_volume_remove, {"force"}},
     {HTTP_GET, "/volumefs/volumes/:/refs", handle_volume_references, {NULL}},
+    {HTTP_DELETE, "/volumefs/volumes/:/uses", handle_volume_end_uses, {NULL}},
     {HTTP_GET, "/volumefs/containers", handle_container_list, {NULL}},
     {HTTP_POST, "/volumefs/containers", handle_container_create, {NULL}, true},
     {HTTP_POST, "/volumefs/containers/prune", handle_container_prune, {NULL}},
@@ -70,8 +71,11 @@ struct api {
 int api_start(struct api **out, const struct api_config *config, struct error *e)
 {
     struct api *api = calloc(1, sizeof(*api));
-    struct http_config http = {
-        .socket_path = config->socket_path, .group = config->group, .service = &service};
+    struct http_config http = {.socket_path = config->socket_path,
+                               .group = config->group,
+                               .inherited_fd = config->inherited_fd,
+                               .service =
+                                   config->protocol == API_PLUGIN ? &plugin_service : &service};
     int r;
 
     *out = NULL;

@@ -221,6 +221,52 @@ int api_socket_open(struct api_socket *out, const char *path, const char *group,
     return r;
 }
 
+void api_socket_path(int fd, char out[sizeof(((struct sockaddr_un *)0)->sun_path) + 1])
+{
+    struct sockaddr_un address = {0};
+    socklen_t size = sizeof(address);
+
+    out[0] = 0;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) < 0 || size > sizeof(address) ||
+        address.sun_family != AF_UNIX)
+        return;
+    memcpy(out, address.sun_path, sizeof(address.sun_path)); /* may fill it, without a NUL */
+    out[sizeof(address.sun_path)] = 0;
+}
+
+static bool is_listening(int fd)
+{
+    int value = 0;
+    socklen_t size = sizeof(value);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value;
+}
+
+int api_socket_adopt(struct api_socket *out, int fd, const char *path, const char *group,
+                     struct error *e)
+{
+    char bound[sizeof(out->path) + 1];
+    int r = 0;
+
+    *out = (struct api_socket){.fd = fd};
+    api_socket_path(fd, bound);
+    if (bound[0] != '/' || strlen(bound) >= sizeof(out->path) || !is_listening(fd))
+        r = error_set(e, ERROR_OPTION_INVALID,
+                      "descriptor %d for %s is no listening unix socket with a path", fd, path);
+    if (r == 0) {
+        memcpy(out->path, bound, sizeof(out->path));
+        if (!group || !api_group_find(group, &out->group))
+            out->group = getegid();
+        if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+            r = error_set_errno(e, -errno, "socket %s cannot be served", out->path);
+    }
+    if (r == 0)
+        r = socket_admit(out, e);
+    if (r != 0)
+        api_socket_deinit(out);
+    return r;
+}
+
 void api_socket_unlink(struct api_socket *socket)
 {
     struct stat st;
@@ -260,12 +306,13 @@ static bool peer_has_group(int fd, gid_t group)
     return false;
 }
 
-bool api_socket_peer_allowed(int fd, gid_t group)
+bool api_socket_peer_allowed(int fd, gid_t group, pid_t *pid)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || size != sizeof(peer))
         return false;
+    *pid = peer.pid;
     return peer.uid == 0 || peer.uid == geteuid() || peer.gid == group || peer_has_group(fd, group);
 }

@@ -2,14 +2,17 @@
 # The README's terminal blocks, run as they stand: every `$ command` of a ```console block, in order,
 # and what it prints compared with what the README shows (… stands for anything, also for lines).
 #
-# Two names are replaced, the tree's and the build directory's, so that it can run beside others. The
-# image `alpine` is the tests' own, imported under that name. The store is the quickstart's.
+# Three names are replaced, the tree's, the driver's and the build directory's, so that it can run
+# beside others. The image `alpine` is the tests' own, imported under that name. The store is the
+# quickstart's.
 
 load lib
 
 setup_file() {
     require_mounts
     work_make
+    DRIVER=$(basename "$WORK") # of this run, as Docker looks for drivers in one place alone
+    export DRIVER VOLUMEFS_PLUGIN_SOCKET=/run/docker/plugins/$DRIVER.sock
     export VOLUMEFS_MOUNTPOINT=$TREE VOLUMEFS_STORE=$STORE
     IMAGE=alpine:latest engines_start
     rmdir "$TREE" # it is the quickstart's to make and to remove
@@ -27,7 +30,7 @@ teardown_file() {
 # The README's lines of console blocks, in this run's places.
 console_lines() {
     awk '/^```/ { inside = /console$/; next } inside' "$ROOT/README.md" |
-        sed -e "s,/mnt/volumes,$TREE,g" -e "s,build-quickstart,$VOLUMEFS_BUILD,g"
+        sed -e "s,-d volumefs ,-d $DRIVER ," -e "s,/mnt/volumes,$TREE,g" -e "s,build-quickstart,$VOLUMEFS_BUILD,g"
 }
 
 # shows EXPECTED ACTUAL: the same, where … in the first stands for anything.

@@ -32,6 +32,7 @@ work_make() {
     SOCKET=$WORK/v.sock
     export VOLUMEFS_TEST_WORK=$WORK
     export WORK TREE STORE SOCKET VOLUMEFS_SOCKET=$SOCKET
+    export VOLUMEFS_PLUGIN_SOCKET=$WORK/plugin.sock
     export ASAN_OPTIONS="log_path=$WORK/sanitizer:detect_leaks=1:abort_on_error=0"
     export UBSAN_OPTIONS="log_path=$WORK/sanitizer:print_stacktrace=1:halt_on_error=1"
     export TSAN_OPTIONS="log_path=$WORK/sanitizer:second_deadlock_stack=1"
@@ -66,13 +67,8 @@ daemon_status() {
 
 # Without the sockets of a real daemon: the plugin's is where engines look for it.
 daemon_start() {
-    local -a private=()
-
-    if "$VOLUMEFS" --help | grep -q -e --plugin-socket; then
-        private=("--plugin-socket=$WORK/plugin.sock")
-    fi
-    timeout "$DAEMON_TIMEOUT" "$VOLUMEFS" --store "$STORE" --socket "$SOCKET" "${private[@]}" "$@" \
-        "$TREE" >>"$WORK/daemon.log" 2>&1 3>&- || {
+    timeout "$DAEMON_TIMEOUT" "$VOLUMEFS" --store "$STORE" --socket "$SOCKET" \
+        --plugin-socket "$WORK/plugin.sock" "$@" "$TREE" >>"$WORK/daemon.log" 2>&1 3>&- || {
         cat "$WORK/daemon.log"
         return 1
     }
@@ -83,7 +79,8 @@ daemon_start() {
 
 # As a service manager runs it: what it says stays in $WORK/daemon.log to the end.
 daemon_start_foreground() {
-    "$VOLUMEFS" --foreground --store "$STORE" --socket "$SOCKET" "$@" "$TREE" \
+    "$VOLUMEFS" --foreground --store "$STORE" --socket "$SOCKET" \
+        --plugin-socket "$WORK/plugin.sock" "$@" "$TREE" \
         >>"$WORK/daemon.log" 2>&1 3>&- &
     DAEMON_PID=$!
     export DAEMON_PID

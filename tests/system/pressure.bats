@@ -11,7 +11,7 @@ setup() {
     work_make
     # without CAP_SYS_RESOURCE, or it would raise the limit for itself
     timeout 60 capsh --drop=cap_sys_resource -- -c 'ulimit -n "$1"; shift; exec "$@"' limited "$LIMIT" \
-        "$VOLUMEFS" --store "$STORE" --socket "$SOCKET" "$TREE" >>"$WORK/daemon.log" 2>&1 3>&-
+        "$VOLUMEFS" --store "$STORE" --socket "$SOCKET" --plugin-socket none "$TREE" >>"$WORK/daemon.log" 2>&1 3>&-
     DAEMON_PID=$(daemon_status pid)
     [ "$(sed -n 's/^Max open files *\([0-9]*\).*/\1/p' "/proc/$DAEMON_PID/limits")" -eq "$LIMIT" ]
     mkdir "$TREE/v"

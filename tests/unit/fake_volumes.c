@@ -69,10 +69,12 @@ int volumes_create(struct volumes *volumes, const struct volume_request *request
     (void)volumes;
     pairs_note(pairs, sizeof(pairs), "o", &request->options);
     pairs_note(pairs, sizeof(pairs), "l", &request->labels);
-    r = begin(e, "create %s %s %s%s", request->name ? request->name : "-",
-              request->driver ? request->driver : "-", request->readonly ? "ro" : "rw", pairs);
+    r = begin(e, "create %s%s %s %s%s", request->existing ? "or take " : "",
+              request->name ? request->name : "-", request->driver ? request->driver : "-",
+              request->readonly ? "ro" : "rw", pairs);
     *out = (struct volume){0};
-    *created = !fake_volumes.existed;
+    if (created)
+        *created = !fake_volumes.existed;
     return r ? r : fill(out, request->name ? request->name : "made");
 }
 
@@ -248,6 +250,57 @@ int volumes_usage(struct volumes *volumes, const char *name, uint64_t *bytes, ui
     return 0;
 }
 
+bool volumes_usage_known(struct volumes *volumes, const char *name, uint64_t *bytes,
+                         uint64_t *inodes)
+{
+    return volumes_usage(volumes, name, bytes, inodes, NULL) == 0;
+}
+
+int volumes_each_uncounted(struct volumes *volumes, const struct filter *filter,
+                           int (*visit)(void *context, const struct volume *volume), void *context,
+                           struct error *e)
+{
+    static const char *const names[] = {"db", "web"};
+    int r = begin(e, "each uncounted%s", filter ? " filtered" : "");
+
+    (void)volumes;
+    for (int i = 0; i < 2 && r == 0; i++) {
+        struct volume volume;
+
+        fill(&volume, names[i]);
+        if (!filter || filter_match(filter, &volume, false))
+            r = visit(context, &volume);
+        volume_deinit(&volume);
+    }
+    return r;
+}
+
+int volumes_mount(struct volumes *volumes, const char *name, const char *mount_id, pid_t pid,
+                  struct error *e)
+{
+    (void)volumes;
+    return begin(e, "mount %s %s%s", name, mount_id, pid == getpid() ? " by us" : "");
+}
+
+int volumes_unmount(struct volumes *volumes, const char *name, const char *mount_id,
+                    struct error *e)
+{
+    (void)volumes;
+    return begin(e, "unmount %s %s", name, mount_id);
+}
+
+int volumes_end_uses(struct volumes *volumes, const char *name, struct error *e)
+{
+    (void)volumes;
+    return begin(e, "end uses of %s", name);
+}
+
+int volumes_check_uses(struct volumes *volumes, problem_visitor visit, void *context)
+{
+    (void)volumes;
+    return fake_volumes.unseen ? visit(context, "web", "an engine has it mounted", "see") : 0;
+}
+
 const char *volumes_mountpoint(const struct volumes *volumes)
 {
     (void)volumes;
@@ -288,10 +341,7 @@ void volumes_check_data(struct volumes *volumes)
     fake_volumes.data_checked = true;
 }
 
-int volumes_problems(struct volumes *volumes,
-                     int (*visit)(void *context, const char *subject, const char *text,
-                                  const char *next),
-                     void *context)
+int volumes_problems(struct volumes *volumes, problem_visitor visit, void *context)
 {
     (void)volumes;
     if (!fake_volumes.data_missing || !fake_volumes.data_checked)

@@ -18,6 +18,7 @@ struct fake_volumes {
     bool uncountable;  /* what a volume uses */
     bool data_missing; /* told once it was looked for */
     bool data_checked;
+    bool unseen;       /* what an engine has mounted */
     unsigned delay_ms; /* each call takes so long */
     unsigned inside;   /* calls at this moment, and the most there were */
     unsigned most_inside;

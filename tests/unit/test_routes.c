@@ -124,6 +124,7 @@ static const struct {
     {"GET", "/volumefs/volumes/web/refs", NULL, 200, NULL,
      "\"Mode\":\"ro\",\"Label\":\"none\",\"Running\":false,\"Sources\":[\"recorded\",\"live\"],"
      "\"Pid\":42}],\"RefCount\":1}"},
+    {"DELETE", "/volumefs/volumes/web/uses", NULL, 204, "end uses of web", ""},
     {"GET", "/volumefs/df", NULL, 200, NULL,
      "{\"Volumes\":[{\"Name\":\"web\",\"Size\":8192,\"Inodes\":2,\"SizeLimit\":4096,"
      "\"RefCount\":3}],\"Store\":{\"Path\":\"/var/lib/volumefs\",\"Size\":"},
@@ -322,11 +323,12 @@ static void test_doctor_names_problems(void **state)
     assert_int_equal(ask("GET", "/volumefs/doctor", NULL), 200);
     assert_null(strstr(answer_text, "catalog"));
     fake_catalog.check = ERROR_CORRUPT;
-    fake_volumes.data_missing = true;
+    fake_volumes.data_missing = fake_volumes.unseen = true;
     assert_int_equal(ask("GET", "/volumefs/doctor", NULL), 200);
     check_says(
         "{\"Subject\":\"catalog\",\"Text\":\"page 7 is damaged\",\"Next\":\"stop the daemon");
     check_says("{\"Subject\":\"web\",\"Text\":\"its data is missing\",\"Next\":\"volctl rm web\"}");
+    check_says("{\"Subject\":\"web\",\"Text\":\"an engine has it mounted\",\"Next\":\"see\"}");
 }
 
 static void test_volumes_that_cannot_be_counted_are_shown(void **state)

@@ -1,0 +1,304 @@
+/*
+ * Uses: what engines say they have mounted, counted by (volume, mount id) and durable.
+ *
+ * An engine takes each back, unless it cannot any more. What ends them then:
+ *
+ *   the machine boots     nothing of before is mounted; no engine goes on with its counts
+ *   dockerd's process     whatever it had mounted for containers ends with them, and those that
+ *   ends                  outlive it (live-restore) are seen live; the next dockerd mounts anew
+ *   Podman, others        nothing: each command is a process of its own, and Podman keeps its own
+ *                         counts until the next boot. What no container is seen to have is told
+ *                         by doctor, and ended by hand.
+ *
+ * `mutex` guards the list of engines, is taken after stripes and before the catalog's lock. An
+ * engine is put on the list after its use is recorded: so one that ends meanwhile is found.
+ */
+#include "catalog/cleanup.h"
+#include "fs/log.h"
+#include "fs/process.h"
+#include "fs/volume_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DOCKER_PROCESS "dockerd"           /* its name; alone among engines it is one process */
+#define USES_SUBJECT   "mounts of engines" /* no volume has such a name */
+
+enum {
+    ENGINES_MAX = 64, /* more are not noticed to end */
+    SETTLED_NS_PER_S = 1000 * 1000 * 1000,
+    SETTLED_SECONDS = 600, /* a use without a container is told of when it is older */
+};
+
+struct engines {
+    pthread_mutex_t mutex;
+    char boot_id[BOOT_ID_LENGTH + 1];
+    size_t count;
+    struct {
+        struct engine_process engine;
+        int pidfd;
+    } items[ENGINES_MAX];
+};
+
+struct engines *engines_new(void)
+{
+    struct engines *engines = calloc(1, sizeof(*engines));
+
+    if (!engines)
+        return NULL;
+    pthread_mutex_init(&engines->mutex, NULL);
+    process_boot_id(engines->boot_id);
+    return engines;
+}
+
+struct engines *engines_free(struct engines *engines)
+{
+    if (!engines)
+        return NULL;
+    for (size_t i = 0; i < engines->count; i++)
+        close(engines->items[i].pidfd);
+    pthread_mutex_destroy(&engines->mutex);
+    free(engines);
+    return NULL;
+}
+
+static bool engine_equal(const struct engine_process *a, const struct engine_process *b)
+{
+    return a->pid == b->pid && a->started_at == b->started_at;
+}
+
+/* Takes the pidfd over. */
+static void engines_add(struct engines *engines, const struct engine_process *engine, int pidfd)
+{
+    bool known = false;
+
+    pthread_mutex_lock(&engines->mutex);
+    for (size_t i = 0; i < engines->count && !known; i++)
+        known = engine_equal(&engines->items[i].engine, engine);
+    if (!known && engines->count < ENGINES_MAX) {
+        engines->items[engines->count].engine = *engine;
+        engines->items[engines->count++].pidfd = pidfd;
+        pidfd = -1;
+    }
+    pthread_mutex_unlock(&engines->mutex);
+    close_p(&pidfd);
+}
+
+/* ---- what ended with its engine --------------------------------------------------- */
+
+static int engine_end(struct volumes *volumes, const struct engine_process *engine)
+{
+    struct error e = {0};
+    int r = catalog_use_void_engine(volumes->catalog, engine, &e);
+
+    if (r)
+        volumes_problem_set(volumes, USES_SUBJECT, e.text,
+                            "mounts of a dockerd that ended keep volumes from being removed; it "
+                            "is tried again by itself");
+    else
+        volumes_problem_clear(volumes, USES_SUBJECT);
+    return r;
+}
+
+void volumes_review_uses(struct volumes *volumes)
+{
+    struct engines *engines = volumes->engines;
+
+    pthread_mutex_lock(&engines->mutex);
+    for (size_t i = engines->count; i-- > 0;) {
+        if (!process_has_ended(engines->items[i].pidfd, 0) ||
+            engine_end(volumes, &engines->items[i].engine) != 0)
+            continue;
+        close(engines->items[i].pidfd);
+        engines->items[i] = engines->items[--engines->count];
+    }
+    pthread_mutex_unlock(&engines->mutex);
+}
+
+/* Distinct engines of the uses that are recorded. */
+struct recorded {
+    struct engine_process items[ENGINES_MAX];
+    size_t count;
+};
+
+static int visit_recorded(void *context, const struct use *use)
+{
+    struct recorded *recorded = context;
+
+    for (size_t i = 0; i < recorded->count; i++)
+        if (engine_equal(&recorded->items[i], &use->engine))
+            return 0;
+    if (use->engine.pid && recorded->count < ENGINES_MAX)
+        recorded->items[recorded->count++] = use->engine;
+    return 0;
+}
+
+int volumes_recover_uses(struct volumes *volumes, struct error *e)
+{
+    struct engines *engines = volumes->engines;
+    struct recorded recorded = {0};
+    int r = 0;
+
+    if (engines->boot_id[0]) /* else nothing is known, and all stays */
+        r = catalog_use_void_boots(volumes->catalog, engines->boot_id, e);
+    if (r == 0)
+        r = catalog_use_each(volumes->catalog, NULL, visit_recorded, &recorded, e);
+    for (size_t i = 0; r == 0 && i < recorded.count; i++) {
+        struct run run = {.pid = recorded.items[i].pid,
+                          .pid_started_at = recorded.items[i].started_at};
+        int fd;
+
+        memcpy(run.boot_id, engines->boot_id, sizeof(run.boot_id));
+        fd = process_reopen(&run);
+        if (fd >= 0)
+            engines_add(engines, &recorded.items[i], fd);
+        else if (fd == -ESRCH)
+            (void)!engine_end(volumes, &recorded.items[i]); /* told as a problem */
+    }
+    return r;
+}
+
+/* ---- mounting ---------------------------------------------------------------------- */
+
+/* Whether the end of the process means anything; then *engine and a pidfd, else {0} and −1. */
+static int engine_identify(pid_t pid, struct engine_process *engine, int *pidfd, struct error *e)
+{
+    *engine = (struct engine_process){0};
+    *pidfd = -1;
+    if (!process_has_name(pid, DOCKER_PROCESS))
+        return 0;
+    *pidfd = process_open(pid, &engine->started_at);
+    if (*pidfd < 0)
+        return error_set(e, ERROR_UNAVAILABLE, "the engine, process %d, has ended", (int)pid);
+    engine->pid = pid;
+    return 0;
+}
+
+int volumes_mount(struct volumes *volumes, const char *name, const char *mount_id, pid_t pid,
+                  struct error *e)
+{
+    struct volume_entry entry;
+    struct engine_process engine;
+    int pidfd;
+    int r = engine_identify(pid, &engine, &pidfd, e);
+
+    if (r)
+        return r;
+    volumes_review_uses(volumes);
+    stripes_lock(volumes, stripe_of(name));
+    r = volume_table_find(volumes->table, name, &entry)
+            ? catalog_use_mount(volumes->catalog, entry.id, mount_id, volumes->engines->boot_id,
+                                &engine, e)
+            : volume_not_found(name, e);
+    stripes_unlock(volumes, stripe_of(name));
+    if (engine.pid)
+        engines_add(volumes->engines, &engine, pidfd);
+    return r;
+}
+
+int volumes_unmount(struct volumes *volumes, const char *name, const char *mount_id,
+                    struct error *e)
+{
+    struct volume_entry entry;
+    int r = ERROR_NOT_FOUND;
+
+    stripes_lock(volumes, stripe_of(name));
+    if (volume_table_find(volumes->table, name, &entry))
+        r = catalog_use_add(volumes->catalog, entry.id, mount_id, -1, NULL, e);
+    stripes_unlock(volumes, stripe_of(name));
+    if (r == ERROR_NOT_FOUND)
+        log_message(LOG_LEVEL_DEBUG, "unmount of volume %s, which is not mounted as %.12s", name,
+                    mount_id);
+    return r == ERROR_NOT_FOUND ? 0 : r;
+}
+
+int volumes_end_uses(struct volumes *volumes, const char *name, struct error *e)
+{
+    struct volume_entry entry;
+    int r;
+
+    stripes_lock(volumes, stripe_of(name));
+    r = volume_table_find(volumes->table, name, &entry)
+            ? catalog_use_void_volume(volumes->catalog, entry.id, e)
+            : volume_not_found(name, e);
+    stripes_unlock(volumes, stripe_of(name));
+    return r;
+}
+
+/* ---- what nobody is seen to have ------------------------------------------------------ */
+
+struct settled {
+    struct use *items;
+    size_t count;
+    int64_t before;
+};
+
+static void settled_deinit(struct settled *settled)
+{
+    free(settled->items);
+}
+
+static int visit_settled(void *context, const struct use *use)
+{
+    struct settled *settled = context;
+    struct use *grown;
+
+    if (use->since > settled->before)
+        return 0;
+    grown = reallocarray(settled->items, settled->count + 1, sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    settled->items = grown;
+    grown[settled->count++] = *use;
+    return 0;
+}
+
+/* Whether the use is a reference by itself, as no container accounts for it. */
+static bool is_unseen(const struct references *references, const struct use *use)
+{
+    for (size_t i = 0; i < references->count; i++)
+        if (references->items[i].sources == REFERENCE_USE &&
+            strncmp(references->items[i].container_id, use->mount_id, CONTAINER_ID_MAX) == 0)
+            return true;
+    return false;
+}
+
+static int check_use(struct volumes *volumes, const struct use *use, problem_visitor visit,
+                     void *context)
+{
+    _cleanup_(references_deinit) struct references references = {0};
+    char text[160 + TIME_TEXT_SIZE];
+    char next[256 + 2 * NAME_MAX_LENGTH];
+    char since[TIME_TEXT_SIZE];
+    struct volume_entry entry;
+
+    if (!volume_table_find_by_id(volumes->table, use->volume_id, &entry) ||
+        volumes_references(volumes, entry.name, &references, NULL) != 0 ||
+        !is_unseen(&references, use))
+        return 0;
+    time_format(use->since, since);
+    snprintf(text, sizeof(text),
+             "an engine has it mounted under the id %.12s since %s, and no container is seen that "
+             "has it",
+             use->mount_id, since);
+    snprintf(next, sizeof(next),
+             "see: podman volume inspect %s, docker ps; if nothing uses it: curl --unix-socket "
+             "SOCKET -X DELETE http://localhost/volumefs/volumes/%s/uses",
+             entry.name, entry.name);
+    return visit(context, entry.name, text, next);
+}
+
+int volumes_check_uses(struct volumes *volumes, problem_visitor visit, void *context)
+{
+    _cleanup_(settled_deinit) struct settled settled = {0};
+    int r;
+
+    volumes_review_uses(volumes);
+    settled.before = time_now() - (int64_t)SETTLED_SECONDS * SETTLED_NS_PER_S;
+    r = catalog_use_each(volumes->catalog, NULL, visit_settled, &settled, NULL);
+    for (size_t i = 0; r == 0 && i < settled.count; i++)
+        r = check_use(volumes, &settled.items[i], visit, context);
+    return r;
+}
