@@ -4,7 +4,7 @@
  * Texts that come from outside (labels, paths) may not be UTF-8, which JSON
  * must be: such bytes are shown as '?' rather than failing the whole list.
  */
-#include "fs/api/codec.h"
+#include "fs/api/codec_private.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -72,8 +72,7 @@ struct json_t *codec_string(const char *text)
     return text_value(text);
 }
 
-/* Null for none, as Docker writes it. */
-static json_t *pairs_value(const struct pairs *pairs)
+struct json_t *pairs_value(const struct pairs *pairs)
 {
     json_t *object;
 

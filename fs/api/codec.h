@@ -95,6 +95,18 @@ struct plugin_body {
 int codec_read_plugin(const char *text, size_t length, struct plugin_body *out, struct error *e);
 void plugin_body_deinit(struct plugin_body *body);
 
+/*
+ * POST /volumes/create of the Engine, which leaves unknown keys alone. No body is refused, with its
+ * text; and what swarms alone have.
+ */
+int codec_read_engine_create(const char *text, size_t length, struct create_body *out,
+                             struct error *e);
+/*
+ * `filters` of an Engine's prune: label and label!, and `all`, which stays as it is if it is not
+ * given. Empty or NULL: none. To be freed by filter_free.
+ */
+int codec_read_engine_prune(const char *text, struct filter **out, bool *all, struct error *e);
+
 /* ---- answers -------------------------------------------------------------- */
 
 struct json_t; /* of the library */
@@ -141,6 +153,25 @@ struct json_t *codec_problem(const char *subject, const char *text, const char *
  */
 struct json_t *codec_mount(const struct attachment *attachment, const struct volume *volume,
                            const char *source, const char *mode);
+/* A volume as the Engine has it. */
+struct json_t *codec_engine_volume(const struct volume *volume, const char *mountpoint);
+/* Adds UsageData. Takes the volume over and answers it. */
+struct json_t *codec_engine_usage(struct json_t *volume, const struct measure *measure,
+                                  uint32_t references);
+struct json_t *codec_engine_df(struct json_t *volumes);
+struct json_t *codec_engine_pruned(struct json_t *names, uint64_t reclaimed);
+/* What the Engine says of itself and the machine. */
+struct machine {
+    char name[65];
+    char architecture[65];
+    char kernel[65];
+    unsigned processors;
+    uint64_t memory; /* bytes */
+};
+struct json_t *codec_engine_version(const struct daemon_status *status,
+                                    const struct machine *machine, int minor, int minor_min);
+struct json_t *codec_engine_info(const struct daemon_status *status, const struct machine *machine);
+
 /* What engines show of a volume beside what they know: an object. */
 struct json_t *codec_volume_state(const struct volume *volume, const struct references *references,
                                   const struct measure *measure);

@@ -31,4 +31,11 @@ bool take_boolean(const struct json_t *object, const char *key);
 /* An object of strings; nothing if the key is not there. `out` is added to. */
 int take_pairs(struct json_t *object, const char *key, struct pairs *out, struct error *e);
 
+/* `object` (NULL: none) as filters, to be freed. */
+int filters_read(struct json_t *object, struct filter **out, struct error *e);
+/* One JSON object and nothing behind it. */
+int object_load(const char *text, size_t length, struct json_t **out, struct error *e);
+
+struct json_t *pairs_value(const struct pairs *pairs); /* null for none, as Docker writes it */
+
 void json_decref_p(struct json_t **value);

@@ -20,7 +20,7 @@ void json_decref_p(json_t **value)
 
 /* ---- one object with known keys ------------------------------------------- */
 
-static int object_load(const char *text, size_t length, json_t **out, struct error *e)
+int object_load(const char *text, size_t length, json_t **out, struct error *e)
 {
     json_error_t problem;
     json_t *value;
@@ -296,8 +296,7 @@ static int filter_add_set(struct filter *filter, const char *key, json_t *values
     return 0;
 }
 
-/* `object` may be NULL for no filters. */
-static int filters_read(json_t *object, struct filter **out, struct error *e)
+int filters_read(json_t *object, struct filter **out, struct error *e)
 {
     struct filter *filter = filter_new();
     const char *key;

@@ -20,15 +20,6 @@ static int respond(struct response *response, struct json_t *value)
     return response->body ? 0 : -ENOMEM;
 }
 
-int handle_ping(const struct request *request, struct response *response, struct error *e)
-{
-    (void)request;
-    (void)e;
-    response->content_type = "text/plain; charset=utf-8";
-    response->body = strdup("OK");
-    return response->body ? 0 : -ENOMEM;
-}
-
 int handle_status(const struct request *request, struct response *response, struct error *e)
 {
     const struct api_context *api = request->context;
@@ -77,38 +68,40 @@ static int visit_measured(void *context, const struct volume *volume, uint32_t r
     return r;
 }
 
-static int add_usages(struct volumes *volumes, const struct measuring *measuring,
-                      struct json_t *array)
+int visit_usages(struct volumes *volumes, usage_visitor visit, void *context, struct error *e)
 {
-    for (size_t i = 0; i < measuring->count; i++) {
-        const struct measured *item = &measuring->items[i];
-        struct measure measure;
-        int r = measure_volume(volumes, item->volume.name, &measure);
+    _cleanup_(measuring_deinit) struct measuring measuring = {0};
+    int r = volumes_each(volumes, NULL, visit_measured, &measuring, e);
 
-        if (r == ERROR_NOT_FOUND)
-            continue; /* removed meanwhile */
-        r = codec_array_add(array, codec_volume_usage(&item->volume, &measure, item->references));
-        if (r != 0)
-            return r;
+    for (size_t i = 0; r == 0 && i < measuring.count; i++) {
+        const struct measured *item = &measuring.items[i];
+        struct measure measure;
+
+        if (measure_volume(volumes, item->volume.name, &measure) != ERROR_NOT_FOUND)
+            r = visit(context, &item->volume, &measure,
+                      item->references); /* else: gone meanwhile */
     }
-    return 0;
+    return r;
+}
+
+static int add_usage(void *context, const struct volume *volume, const struct measure *measure,
+                     uint32_t references)
+{
+    return codec_array_add(context, codec_volume_usage(volume, measure, references));
 }
 
 int handle_usage(const struct request *request, struct response *response, struct error *e)
 {
     const struct api_context *api = request->context;
-    _cleanup_(measuring_deinit) struct measuring measuring = {0};
     const struct store *store = volumes_store(api->volumes);
     struct json_t *array;
     struct statvfs st;
-    int r = volumes_each(api->volumes, NULL, visit_measured, &measuring, e);
+    int r;
 
-    if (r != 0)
-        return r;
     if (fstatvfs(store_fd(store), &st) < 0)
         return error_set_errno(e, -errno, "store %s", store_path(store));
     array = codec_array();
-    r = add_usages(api->volumes, &measuring, array);
+    r = visit_usages(api->volumes, add_usage, array, e);
     if (r != 0) {
         codec_drop(array);
         return r;

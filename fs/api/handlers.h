@@ -21,6 +21,23 @@ int measure_volume(struct volumes *volumes, const char *name, struct measure *ou
 /* What engines show of a volume as its Status; NULL where that cannot be found out now. */
 struct json_t *volume_state(struct volumes *volumes, const struct volume *volume);
 
+/* Told of each volume with what it uses and who refers to it. */
+typedef int (*usage_visitor)(void *context, const struct volume *volume,
+                             const struct measure *measure, uint32_t references);
+int visit_usages(struct volumes *volumes, usage_visitor visit, void *context, struct error *e);
+
+/* The Docker Engine's API, as far as volumes go: of this version at most. */
+enum { ENGINE_MINOR_MIN = 24, ENGINE_MINOR_MAX = 44, ENGINE_MINOR_PRUNE_ALL = 42 };
+int engine_ping(const struct request *request, struct response *response, struct error *e);
+int engine_version(const struct request *request, struct response *response, struct error *e);
+int engine_info(const struct request *request, struct response *response, struct error *e);
+int engine_usage(const struct request *request, struct response *response, struct error *e);
+int engine_list(const struct request *request, struct response *response, struct error *e);
+int engine_create(const struct request *request, struct response *response, struct error *e);
+int engine_get(const struct request *request, struct response *response, struct error *e);
+int engine_remove(const struct request *request, struct response *response, struct error *e);
+int engine_prune(const struct request *request, struct response *response, struct error *e);
+
 /* The volume plugin protocol: plugin.c. */
 extern const struct http_service plugin_service;
 int plugin_activate(const struct request *request, struct response *response, struct error *e);
@@ -63,7 +80,6 @@ int handle_container_prune(const struct request *request, struct response *respo
 int handle_container_detach(const struct request *request, struct response *response,
                             struct error *e);
 
-int handle_ping(const struct request *request, struct response *response, struct error *e);
 int handle_status(const struct request *request, struct response *response, struct error *e);
 int handle_usage(const struct request *request, struct response *response, struct error *e);
 int handle_doctor(const struct request *request, struct response *response, struct error *e);

@@ -165,8 +165,10 @@ static bool check_route(struct exchange *x, const char *method_text, const char 
 {
     enum http_method method = HTTP_METHOD_COUNT;
     bool known = http_method_parse(method_text, &method);
-    int r = route_match(x->server->service, method, path, &x->match, &x->request, &x->error);
+    int r = route_take_version(x->server->service, &path, &x->request.api_minor, &x->error);
 
+    if (r == 0)
+        r = route_match(x->server->service, method, path, &x->match, &x->request, &x->error);
     if (r != 0)
         return refuse_as(x, r);
     if (x->match.route)
@@ -215,8 +217,10 @@ static bool check_body(struct exchange *x, struct MHD_Connection *connection)
         return true;
     error_set(&x->error, ERROR_REQUEST_INVALID,
               "unsupported Content-Type header (%s): must be 'application/json'",
-              type ? type : "none");
-    return refuse(x, 415, ERROR_REQUEST_INVALID);
+              type                     ? type
+              : x->match.route->engine ? ""
+                                       : "none");
+    return refuse(x, x->match.route->engine ? 400 : 415, ERROR_REQUEST_INVALID);
 }
 
 /* ---- the query ------------------------------------------------------------ */
@@ -240,6 +244,8 @@ static enum MHD_Result query_take(void *context, enum MHD_ValueKind kind, const 
     while (slot < ROUTE_QUERY_MAX &&
            (!x->match.route->query[slot] || strcmp(x->match.route->query[slot], key) != 0))
         slot++;
+    if (x->match.route->engine && (slot == ROUTE_QUERY_MAX || x->query[slot]))
+        return MHD_YES;
     if (slot == ROUTE_QUERY_MAX)
         error_set(&x->error, ERROR_REQUEST_INVALID, "unknown parameter '%.100s' in the query", key);
     else if (x->query[slot])
@@ -278,10 +284,11 @@ static void allow_header(struct MHD_Response *answer, unsigned methods)
     MHD_add_response_header(answer, MHD_HTTP_HEADER_ALLOW, text);
 }
 
-/* Sends and frees `body` (NULL: none). */
+/* Sends `response` and frees its body. */
 static enum MHD_Result answer_send(struct exchange *x, struct MHD_Connection *connection,
-                                   int status, const char *content_type, char *body)
+                                   int status, const struct response *response)
 {
+    char *body = response->body;
     struct MHD_Response *answer = MHD_create_response_from_buffer(
         body ? strlen(body) : 0, body, body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
     enum MHD_Result result;
@@ -292,7 +299,10 @@ static enum MHD_Result answer_send(struct exchange *x, struct MHD_Connection *co
     }
     if (body)
         MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                content_type ? content_type : "application/json");
+                                response->content_type ? response->content_type
+                                                       : "application/json");
+    for (const struct header *h = response->headers; h && h->name; h++)
+        MHD_add_response_header(answer, h->name, h->value);
     if (status == 405)
         allow_header(answer, x->match.methods);
     result = MHD_queue_response(connection, (unsigned)status, answer);
@@ -309,10 +319,12 @@ static const char *refusal_text(const struct exchange *x)
 
 static enum MHD_Result answer_refusal(struct exchange *x, struct MHD_Connection *connection)
 {
-    char *body =
-        x->status == HTTP_DROP ? NULL : x->server->service->error_body(x->code, refusal_text(x));
+    struct response response = {0};
 
-    return body ? answer_send(x, connection, x->status, NULL, body) : MHD_NO;
+    if (x->status == HTTP_DROP)
+        return MHD_NO;
+    response.body = x->server->service->error_body(x->code, refusal_text(x));
+    return response.body ? answer_send(x, connection, x->status, &response) : MHD_NO;
 }
 
 /* Waits for a place among the handlers, unless it may keep that for long. False: the server stops.
@@ -389,8 +401,7 @@ static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *connect
     }
     x->code = handler_run(x, &response);
     if (x->code == 0)
-        return answer_send(x, connection, response.status ? response.status : 200,
-                           response.content_type, response.body);
+        return answer_send(x, connection, response.status ? response.status : 200, &response);
     free(response.body);
     refuse_as(x, x->code);
     if ((x->status == 500 && is_failure(x->code)) || x->status == HTTP_DROP)

@@ -7,6 +7,7 @@
  */
 #include "fs/api/route.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -88,6 +89,46 @@ bool content_type_is_json(const char *value)
     size_t length = strcspn(value, "; \t");
 
     return length == sizeof(json) - 1 && strncasecmp(value, json, length) == 0;
+}
+
+/* "/v1.41", and a slash or the end behind it. */
+static bool version_parse(const char *path, int *major, int *minor, size_t *length)
+{
+    static const char digits[] = "0123456789";
+    size_t first, second;
+
+    if (path[0] != '/' || path[1] != 'v')
+        return false;
+    first = strspn(path + 2, digits);
+    if (first == 0 || first > 4 || path[2 + first] != '.')
+        return false;
+    second = strspn(path + 3 + first, digits);
+    *length = 3 + first + second;
+    if (second == 0 || second > 4 || (path[*length] && path[*length] != '/'))
+        return false;
+    return sscanf(path, "/v%4d.%4d", major, minor) == 2; // NOLINT(cert-err34-c): digits, few
+}
+
+int route_take_version(const struct http_service *service, const char **path, int *minor,
+                       struct error *e)
+{
+    int major = 0;
+    size_t length;
+
+    *minor = 0;
+    if (!service->minor_max || !version_parse(*path, &major, minor, &length))
+        return 0;
+    if (major < 1 || (major == 1 && *minor < service->minor_min))
+        return error_set(e, ERROR_REQUEST_INVALID,
+                         "client version %d.%d is too old. Minimum supported API version is 1.%d, "
+                         "please upgrade your client to a newer version",
+                         major, *minor, service->minor_min);
+    if (major > 1 || *minor > service->minor_max)
+        return error_set(e, ERROR_REQUEST_INVALID,
+                         "client version %d.%d is too new. Maximum supported API version is 1.%d",
+                         major, *minor, service->minor_max);
+    *path += length;
+    return 0;
 }
 
 /* Whether the path has the pattern's form. A placeholder takes a component that is not empty. */

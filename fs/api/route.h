@@ -31,14 +31,21 @@ struct request {
     const char *query[ROUTE_QUERY_MAX]; /* values, as the route names them; NULL: not given */
     const char *body;                   /* "" for none */
     size_t body_length;
-    pid_t peer; /* the process that asks; 0: not known (of another pid namespace) */
+    int api_minor; /* NN of a path /v1.NN/…; 0: none given */
+    pid_t peer;    /* the process that asks; 0: not known (of another pid namespace) */
+};
+
+struct header {
+    const char *name;
+    const char *value;
 };
 
 /* The answer. {0} is 200 without a body. */
 struct response {
-    int status;               /* 0: 200 */
-    const char *content_type; /* constant; NULL: application/json */
-    char *body;               /* owned by the response, from malloc; NULL: none */
+    int status;                   /* 0: 200 */
+    const char *content_type;     /* constant; NULL: application/json */
+    const struct header *headers; /* constant, up to one without a name; NULL: none */
+    char *body;                   /* owned by the response, from malloc; NULL: none */
 };
 
 /*
@@ -55,6 +62,7 @@ struct route {
     route_handler handler;
     const char *query[ROUTE_QUERY_MAX]; /* parameters it takes; any other is refused */
     bool long_running; /* may copy data: others do not wait for it (http.h, `handlers`) */
+    bool engine; /* of an engine's API, which leaves what it does not know of a query alone */
 };
 
 enum { HTTP_DROP = -1 };
@@ -63,6 +71,8 @@ enum { HTTP_DROP = -1 };
 struct http_service {
     const struct route *routes;
     size_t route_count;
+    int minor_min; /* paths may begin with /v1.NN, within these */
+    int minor_max; /* 0: not */
     bool any_body; /* bodies without a Content-Type are taken (plugin protocol) */
     /* The status of a code or negative errno, or HTTP_DROP: the connection is cut unanswered. */
     int (*error_status)(int code);
@@ -82,6 +92,13 @@ struct route_match {
  */
 int route_match(const struct http_service *service, enum http_method method, const char *path,
                 struct route_match *match, struct request *request, struct error *e);
+
+/*
+ * Takes "/v1.NN" off *path: *minor is NN, 0 without. ERROR_REQUEST_INVALID, with Docker's text: a
+ * version that is not served.
+ */
+int route_take_version(const struct http_service *service, const char **path, int *minor,
+                       struct error *e);
 
 /* "HEAD" is GET. False: no method of ours. */
 bool http_method_parse(const char *text, enum http_method *out);

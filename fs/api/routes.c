@@ -1,5 +1,6 @@
 /*
- * The control API: its table of routes, its errors, its start and stop.
+ * The control API, the Docker Engine's volume API and our own: its table of routes, its errors, its
+ * start and stop.
  */
 #include "fs/api/codec.h"
 #include "fs/api/handlers.h"
@@ -9,7 +10,15 @@
 #include <stdlib.h>
 
 static const struct route routes[] = {
-    {HTTP_GET, "/_ping", handle_ping, {NULL}},
+    {HTTP_GET, "/_ping", engine_ping, {NULL}, false, true},
+    {HTTP_GET, "/version", engine_version, {NULL}, false, true},
+    {HTTP_GET, "/info", engine_info, {NULL}, false, true},
+    {HTTP_GET, "/system/df", engine_usage, {NULL}, false, true},
+    {HTTP_GET, "/volumes", engine_list, {"filters"}, false, true},
+    {HTTP_POST, "/volumes/create", engine_create, {NULL}, false, true},
+    {HTTP_POST, "/volumes/prune", engine_prune, {"filters"}, false, true},
+    {HTTP_GET, "/volumes/:", engine_get, {NULL}, false, true},
+    {HTTP_DELETE, "/volumes/:", engine_remove, {"force"}, false, true},
     {HTTP_GET, "/volumefs/status", handle_status, {NULL}},
     {HTTP_GET, "/volumefs/df", handle_usage, {NULL}},
     {HTTP_GET, "/volumefs/doctor", handle_doctor, {NULL}},
@@ -30,7 +39,11 @@ static const struct route routes[] = {
     {HTTP_POST, "/volumefs/containers/:/start", handle_container_start, {NULL}, true},
     {HTTP_POST, "/volumefs/containers/:/end", handle_container_end, {NULL}},
     {HTTP_POST, "/volumefs/containers/:/attachments", handle_container_attach, {NULL}},
-    {HTTP_DELETE, "/volumefs/containers/:/attachments", handle_container_detach, {"destination"}},
+    {HTTP_DELETE,
+     "/volumefs/containers/:/attachments",
+     handle_container_detach,
+     {"destination"},
+     false},
 };
 
 /* The one mapping of codes to statuses; what is not here is 500. */
@@ -59,6 +72,8 @@ static char *error_body(int code, const char *text)
 static const struct http_service service = {
     .routes = routes,
     .route_count = sizeof(routes) / sizeof(routes[0]),
+    .minor_min = ENGINE_MINOR_MIN,
+    .minor_max = ENGINE_MINOR_MAX,
     .error_status = error_status,
     .error_body = error_body,
 };

@@ -2,6 +2,7 @@
 # The engines' socket: where it is, whose it is, and what is left of uses when those who hold them
 # cannot take them back.
 
+# shellcheck disable=SC2016 # expanded by the inner shell
 load lib
 
 # call ENDPOINT [BODY]: as an engine does; prints the answer.
@@ -41,7 +42,6 @@ start_and_mount() {
         --plugin-socket "$WORK/plugin.sock" "$WORK/tree2"
     [[ $output == *"another daemon answers on $WORK/plugin.sock"* ]]
     fails mountpoint -q "$WORK/tree2"
-    # shellcheck disable=SC2016 # expanded by the inner shell
     unshare --mount --propagation private sh -ec '
         mount -t tmpfs tmpfs /run
         "$2" --store "$1/store2" --socket "$1/2.sock" "$1/tree2"
