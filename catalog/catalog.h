@@ -90,6 +90,10 @@ int catalog_volume_set_label(struct catalog *catalog, const char *id, enum acces
  */
 int catalog_volume_tombstone(struct catalog *catalog, const char *id, struct error *e);
 int catalog_tombstone_forget(struct catalog *catalog, const char *id, struct error *e);
+/* The same of many, in one change. */
+typedef char tombstone_id[VOLUME_ID_LENGTH + 1];
+int catalog_tombstones_forget(struct catalog *catalog, const tombstone_id *ids, size_t count,
+                              struct error *e);
 int catalog_tombstone_each(struct catalog *catalog, int (*visit)(void *context, const char *id),
                            void *context, struct error *e);
 

@@ -366,25 +366,39 @@ int catalog_volume_tombstone(struct catalog *catalog, const char *id, struct err
 /* 0 for one that is not there: what is in trash/ may have no tombstone after a rebuild. */
 static int tombstone_delete(struct catalog *catalog, const char *id, struct error *e)
 {
+    _query_ struct query *query = db_query(catalog->db, "DELETE FROM tombstones WHERE id = ?1");
+
+    query_bind_text(query, 1, id);
+    return query_run(query, e);
+}
+
+static int tombstones_delete(struct catalog *catalog, const tombstone_id *ids, size_t count,
+                             struct error *e)
+{
     _change_ struct change change = {0};
-    _query_ struct query *query = NULL;
     int r = change_begin(&change, catalog, e);
 
-    if (r)
-        return r;
-    query = db_query(catalog->db, "DELETE FROM tombstones WHERE id = ?1");
-    query_bind_text(query, 1, id);
-    r = query_run(query, e);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = tombstone_delete(catalog, ids[i], e);
     return r ? r : change_commit(&change, e);
 }
 
 int catalog_tombstone_forget(struct catalog *catalog, const char *id, struct error *e)
 {
+    tombstone_id ids[1];
+
+    snprintf(ids[0], sizeof(ids[0]), "%s", id);
+    return catalog_tombstones_forget(catalog, (const tombstone_id *)ids, 1, e);
+}
+
+int catalog_tombstones_forget(struct catalog *catalog, const tombstone_id *ids, size_t count,
+                              struct error *e)
+{
     struct room room = {0};
     int r;
 
     do
-        r = tombstone_delete(catalog, id, e);
+        r = tombstones_delete(catalog, ids, count, e);
     while (catalog_make_room(catalog, &room, r));
     return r;
 }

@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A process in a container. */
 struct process {
@@ -40,6 +41,7 @@ struct processes {
     struct process *items;
     size_t count;
     size_t capacity;
+    ino_t own; /* our mount namespace, whose processes are the host's; 0: not known */
 };
 
 static void processes_deinit(struct processes *processes)
@@ -102,10 +104,14 @@ static pid_t living_thread(pid_t pid)
 static int processes_add(struct processes *processes, pid_t pid)
 {
     char by_namespace[CONTAINER_ID_MAX + 1];
-    struct process process = {.pid = living_thread(pid)};
+    struct process process = {0};
     struct caller caller;
+    ino_t mount_namespace;
     int r;
 
+    if (caller_read_namespace(pid, &mount_namespace) && mount_namespace == processes->own)
+        return 0; /* most, and so the cheapest look */
+    process.pid = living_thread(pid);
     caller_identify(process.pid, &caller);
     if (caller.kind != CALLER_CONTAINER ||
         !caller_read_namespace(process.pid, &process.mount_namespace))
@@ -139,6 +145,7 @@ static int processes_collect(struct processes *processes)
 
     if (!proc)
         return -errno;
+    (void)caller_read_namespace(getpid(), &processes->own);
     for (;;) {
         struct dirent *entry;
         pid_t pid;

@@ -53,8 +53,10 @@ int store_create(struct store *store, const struct volume *volume, const struct 
                  struct error *e);
 /* Rewrites volume.json durably (temporary file, fsync, rename). */
 int store_write_record(struct store *store, const struct volume *volume, struct error *e);
-/* Moves volumes/ID to trash/ID, durably. 0 also when it is there already or gone. */
+/* Moves volumes/ID to trash/ID. 0 also when it is there already or gone. Durable at the next
+ * store_sync_removals; after a crash before that it may be in volumes/ again. */
 int store_discard(struct store *store, const char *id, struct error *e);
+int store_sync_removals(struct store *store, struct error *e);
 
 /*
  * Makes the file behind `fd` (open for reading) immutable, until store_unseal: for a file of a

@@ -43,9 +43,14 @@ int store_discard(struct store *store, const char *id, struct error *e)
     r = store_move_to_trash(store, store->volumes_fd, id);
     if (r == -ENOENT)
         return 0;
-    if (r == 0 && (fsync(store->trash_fd) < 0 || fsync(store->volumes_fd) < 0))
-        r = -errno;
     return r ? store_fail(store, r, "cannot remove volume", id, e) : 0;
+}
+
+int store_sync_removals(struct store *store, struct error *e)
+{
+    if (fsync(store->trash_fd) == 0 && fsync(store->volumes_fd) == 0)
+        return 0;
+    return error_set_errno(e, -errno, "%s/trash", store->path);
 }
 
 /* ---- removal of a tree ------------------------------------------------- */

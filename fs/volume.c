@@ -61,6 +61,7 @@ static struct volumes *volumes_new(const char *mountpoint)
     pthread_mutex_init(&volumes->trash_mutex, NULL);
     pthread_cond_init(&volumes->trash_wake, NULL);
     pthread_mutex_init(&volumes->problems_mutex, NULL);
+    pthread_mutex_init(&volumes->lately_mutex, NULL);
     volumes->mountpoint = strdup(mountpoint);
     volumes->table = volume_table_new();
     volumes->copies = copies_new();
@@ -89,6 +90,8 @@ struct volumes *volumes_free(struct volumes *volumes)
     pthread_cond_destroy(&volumes->trash_wake);
     pthread_mutex_destroy(&volumes->trash_mutex);
     pthread_mutex_destroy(&volumes->problems_mutex);
+    pthread_mutex_destroy(&volumes->lately_mutex);
+    live_mounts_deinit(&volumes->lately);
     free(volumes);
     return NULL;
 }

@@ -249,6 +249,9 @@ int volumes_check_uses(struct volumes *volumes, problem_visitor visit, void *con
 /* Who refers to the volume: recorded, uses, live, merged by container. */
 int volumes_references(struct volumes *volumes, const char *name, struct references *out,
                        struct error *e);
+/* The same, of a look at containers that may be 50 ms old: to be shown, not to decide by. */
+int volumes_references_lately(struct volumes *volumes, const struct volume *volume,
+                              struct references *out, struct error *e);
 /* How many containers do. */
 int volumes_count_references(struct volumes *volumes, const struct volume *volume, uint32_t *out,
                              struct error *e);

@@ -10,6 +10,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
+
+enum { NS_PER_S = 1000 * 1000 * 1000, LATELY_NS = 50 * 1000 * 1000 };
 
 struct counted {
     struct volume volume;
@@ -174,6 +177,43 @@ int volumes_references(struct volumes *volumes, const char *name, struct referen
     if (r == 0)
         r = volumes_scan_live(volumes, &live, e);
     return r ? r : references_collect(volumes->catalog, &volume, &live, out, e);
+}
+
+static int64_t monotonic_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* With the mutex held. */
+static int lately_scan(struct volumes *volumes, struct error *e)
+{
+    int r;
+
+    if (volumes->lately_at && monotonic_now() - volumes->lately_at < LATELY_NS)
+        return 0;
+    live_mounts_deinit(&volumes->lately);
+    volumes->lately_at = 0;
+    r = volumes_scan_live(volumes, &volumes->lately, e);
+    if (r == 0)
+        volumes->lately_at = monotonic_now();
+    return r;
+}
+
+int volumes_references_lately(struct volumes *volumes, const struct volume *volume,
+                              struct references *out, struct error *e)
+{
+    int r;
+
+    volumes_review_uses(volumes);
+    pthread_mutex_lock(&volumes->lately_mutex);
+    r = lately_scan(volumes, e);
+    if (r == 0)
+        r = references_collect(volumes->catalog, volume, &volumes->lately, out, e);
+    pthread_mutex_unlock(&volumes->lately_mutex);
+    return r;
 }
 
 int volumes_count_references(struct volumes *volumes, const struct volume *volume, uint32_t *out,

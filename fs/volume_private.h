@@ -40,6 +40,10 @@ struct volumes {
     struct copies *copies;   /* volume_copy.c */
     struct engines *engines; /* volume_use.c */
 
+    pthread_mutex_t lately_mutex; /* guards both; taken after stripes, before the catalog's lock */
+    struct live_mounts lately;    /* as of `lately_at`, CLOCK_MONOTONIC; 0: none */
+    int64_t lately_at;
+
     pthread_mutex_t problems_mutex; /* guards the list; the last lock taken anywhere */
     struct problem *problems;
     size_t problem_count;

@@ -7,30 +7,81 @@
 #include "catalog/cleanup.h"
 #include "fs/volume_private.h"
 
-#define TRASH_SUBJECT "the trash" /* no volume has such a name */
+#include <stdio.h>
+#include <time.h>
 
-/* ERROR_NOT_FOUND is well: what was staged never had a row. */
+/* No volume has such a name. */
+#define TRASH_SUBJECT      "the trash"
+#define TOMBSTONES_SUBJECT "removed volumes"
+
+enum {
+    NS_PER_S = 1000 * 1000 * 1000,
+    BATCH_MAX = 256,
+    GATHER_NS = 50 * 1000 * 1000, /* more removals mostly follow */
+};
+
+/* Volumes that are gone, whose tombstones are not: their removal is made durable for all at once.
+ */
+struct batch {
+    struct volumes *volumes;
+    size_t count;
+    tombstone_id ids[BATCH_MAX];
+};
+
+/* One that has no tombstone was staged, and never had a row. */
+static void batch_forget(struct batch *batch)
+{
+    struct volumes *volumes = batch->volumes;
+    struct error e = {0};
+    int r = batch->count ? store_sync_removals(volumes->store, &e) : 0;
+
+    if (r == 0 && batch->count)
+        r = catalog_tombstones_forget(volumes->catalog, (const tombstone_id *)batch->ids,
+                                      batch->count, &e);
+    if (r)
+        volumes_problem_set(volumes, TOMBSTONES_SUBJECT, e.text,
+                            "nothing is lost: it is tried again at the next start");
+    else
+        volumes_problem_clear(volumes, TOMBSTONES_SUBJECT);
+    batch->count = 0;
+}
+
 static void trash_removed(void *context, const char *id)
 {
-    struct volumes *volumes = context;
-    struct error e = {0};
-    int r = catalog_tombstone_forget(volumes->catalog, id, &e);
+    struct batch *batch = context;
 
-    if (r && r != ERROR_NOT_FOUND)
-        volumes_problem_set(volumes, id, e.text,
-                            "nothing is lost: it is tried again at the next start");
+    snprintf(batch->ids[batch->count++], sizeof(batch->ids[0]), "%s", id);
+    if (batch->count == BATCH_MAX)
+        batch_forget(batch);
 }
 
 static void trash_empty(struct volumes *volumes)
 {
+    struct batch batch = {.volumes = volumes};
     struct error e = {0};
-    int r = store_empty_trash(volumes->store, trash_removed, volumes, &volumes->trash_stop, &e);
+    int r = store_empty_trash(volumes->store, trash_removed, &batch, &volumes->trash_stop, &e);
 
+    batch_forget(&batch);
     if (r)
         volumes_problem_set(volumes, TRASH_SUBJECT, e.text,
                             "remove what is in the way; volumefs tries again by itself");
     else
         volumes_problem_clear(volumes, TRASH_SUBJECT);
+}
+
+/* What follows at once is taken together. With the mutex held. */
+static void trash_gather(struct volumes *volumes)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += GATHER_NS;
+    until.tv_sec += until.tv_nsec / NS_PER_S;
+    until.tv_nsec %= NS_PER_S;
+    while (!atomic_load(&volumes->trash_stop) &&
+           pthread_cond_clockwait(&volumes->trash_wake, &volumes->trash_mutex, CLOCK_MONOTONIC,
+                                  &until) == 0)
+        ;
 }
 
 static void *trash_run(void *argument)
@@ -47,6 +98,7 @@ static void *trash_run(void *argument)
         pthread_mutex_unlock(&volumes->trash_mutex);
         trash_empty(volumes);
         pthread_mutex_lock(&volumes->trash_mutex);
+        trash_gather(volumes);
     }
     pthread_mutex_unlock(&volumes->trash_mutex);
     return NULL;

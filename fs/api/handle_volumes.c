@@ -120,7 +120,7 @@ struct json_t *volume_state(struct volumes *volumes, const struct volume *volume
     struct measure measure = {0};
     struct error e = {0};
 
-    if (volumes_references(volumes, volume->name, &references, &e) != 0) {
+    if (volumes_references_lately(volumes, volume, &references, &e) != 0) {
         log_message(LOG_LEVEL_WARNING, "api: %s", e.text);
         return NULL;
     }

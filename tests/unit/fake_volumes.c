@@ -218,6 +218,12 @@ int volumes_references(struct volumes *volumes, const char *name, struct referen
     return 0;
 }
 
+int volumes_references_lately(struct volumes *volumes, const struct volume *volume,
+                              struct references *out, struct error *e)
+{
+    return volumes_references(volumes, volume->name, out, e);
+}
+
 int volumes_each(struct volumes *volumes, const struct filter *filter,
                  int (*visit)(void *context, const struct volume *volume, uint32_t references),
                  void *context, struct error *e)
