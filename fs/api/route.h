@@ -62,7 +62,7 @@ struct route {
     route_handler handler;
     const char *query[ROUTE_QUERY_MAX]; /* parameters it takes; any other is refused */
     bool long_running; /* may copy data: others do not wait for it (http.h, `handlers`) */
-    bool engine; /* of an engine's API, which leaves what it does not know of a query alone */
+    bool engine;       /* of an engine's API, which leaves what it does not know of a query alone */
 };
 
 enum { HTTP_DROP = -1 };

@@ -39,11 +39,7 @@ static const struct route routes[] = {
     {HTTP_POST, "/volumefs/containers/:/start", handle_container_start, {NULL}, true},
     {HTTP_POST, "/volumefs/containers/:/end", handle_container_end, {NULL}},
     {HTTP_POST, "/volumefs/containers/:/attachments", handle_container_attach, {NULL}},
-    {HTTP_DELETE,
-     "/volumefs/containers/:/attachments",
-     handle_container_detach,
-     {"destination"},
-     false},
+    {HTTP_DELETE, "/volumefs/containers/:/attachments", handle_container_detach, {"destination"}},
 };
 
 /* The one mapping of codes to statuses; what is not here is 500. */
