@@ -322,8 +322,11 @@ static struct store *store_new(const char *parent, const char *base)
         return NULL;
     store->fd = store->volumes_fd = store->staging_fd = store->filled_fd = -1;
     store->trash_fd = store->lock_fd = -1;
-    if (asprintf(&store->path, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, base) >= 0)
+    store->syncer = syncer_new();
+    if (store->syncer &&
+        asprintf(&store->path, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, base) >= 0)
         return store;
+    syncer_free(store->syncer);
     free(store);
     return NULL;
 }
@@ -384,6 +387,7 @@ struct store *store_free(struct store *store)
 {
     if (!store)
         return NULL;
+    syncer_free(store->syncer);
     close_p(&store->volumes_fd);
     close_p(&store->staging_fd);
     close_p(&store->filled_fd);

@@ -51,6 +51,9 @@ struct store_root {
  */
 int store_create(struct store *store, const struct volume *volume, const struct store_root *root,
                  struct error *e);
+/* 1: volumes/ID is what a crash left of one that was being made: it has no record and no data. 0:
+ * it has; negative errno: not known. */
+int store_is_unfinished(struct store *store, const char *id);
 /* Rewrites volume.json durably (temporary file, fsync, rename). */
 int store_write_record(struct store *store, const struct volume *volume, struct error *e);
 /* Moves volumes/ID to trash/ID. 0 also when it is there already or gone. Durable at the next

@@ -1,11 +1,10 @@
 /*
  * Making volumes in the store, and writing their records.
  *
- * A volume is made whole in staging/ID and then renamed, so that volumes/ has
- * complete ones only. Everything is written before the first fsync: a journaling
- * file system then pays one commit for the staged directory and one for the
- * rename. A failure takes away what was staged; a crash leaves it for
- * store_open to drop.
+ * A volume is made whole in staging/ID, renamed, and only then synced, all of it
+ * at once: a file system pays one commit for it then. A failure takes away what
+ * was made. A crash leaves it in staging/, for store_open to drop, or in
+ * volumes/: whole, or empty and without its record (store_is_unfinished).
  */
 #include "catalog/cleanup.h"
 #include "catalog/record.h"
@@ -35,7 +34,7 @@ static int write_all(int fd, const char *text, size_t length)
     return 0;
 }
 
-/* Writes the record to a new file and fsyncs it. */
+/* Writes the record to a new file: its descriptor, to be synced. */
 static int record_write(int dir_fd, const char *name, const struct volume *volume)
 {
     _cleanup_(free_p) char *text = record_encode(volume);
@@ -48,9 +47,7 @@ static int record_write(int dir_fd, const char *name, const struct volume *volum
     if (fd < 0)
         return -errno;
     r = write_all(fd, text, strlen(text));
-    if (r)
-        return r;
-    return fsync(fd) < 0 ? -errno : 0;
+    return r ? r : steal_fd(&fd);
 }
 
 /* Owner first: a change of owner clears the set-id bits. */
@@ -82,17 +79,33 @@ static int data_make(int stage_fd, const struct store_root *root, int *out)
     return 0;
 }
 
-static int stage_fill(int stage_fd, const struct volume *volume, const struct store_root *root)
+/* What a new volume is made of, each to be synced; −1: none. */
+struct stage {
+    int fd;
+    int data_fd;
+    int record_fd;
+};
+
+static void stage_deinit(struct stage *stage)
 {
-    _cleanup_(close_p) int data_fd = -1;
+    close_p(&stage->fd);
+    close_p(&stage->data_fd);
+    close_p(&stage->record_fd);
+}
+
+static int stage_fill(struct store *store, const struct volume *volume,
+                      const struct store_root *root, struct stage *stage)
+{
     int r;
 
-    r = data_make(stage_fd, root, &data_fd);
-    if (r == 0)
-        r = record_write(stage_fd, RECORD_NAME, volume);
+    stage->fd = walk_open_directory(store->staging_fd, volume->id);
+    if (stage->fd < 0)
+        return stage->fd;
+    r = data_make(stage->fd, root, &stage->data_fd);
     if (r)
         return r;
-    return fsync(data_fd) < 0 || fsync(stage_fd) < 0 ? -errno : 0;
+    stage->record_fd = record_write(stage->fd, RECORD_NAME, volume);
+    return stage->record_fd < 0 ? stage->record_fd : 0;
 }
 
 static void stage_undo(struct store *store, int stage_fd, const char *id)
@@ -102,16 +115,18 @@ static void stage_undo(struct store *store, int stage_fd, const char *id)
     unlinkat(store->staging_fd, id, AT_REMOVEDIR);
 }
 
-/* A complete directory is never empty, so a plain rename never replaces one. */
-static int stage_publish(struct store *store, const char *id)
+/* A filled directory is never empty, so a plain rename never replaces one. */
+static int stage_publish(struct store *store, const char *id, const struct stage *stage)
 {
+    const int fds[SYNC_FILES_MAX] = {stage->record_fd, stage->data_fd, stage->fd,
+                                     store->volumes_fd};
+    int r;
+
     if (renameat(store->staging_fd, id, store->volumes_fd, id) < 0)
         return errno == ENOTEMPTY ? -EEXIST : -errno;
-    if (fsync(store->volumes_fd) == 0)
-        return 0;
-    /* not known to be durable, so not made: back to where a failure is undone */
-    int r = -errno;
-    renameat(store->volumes_fd, id, store->staging_fd, id);
+    r = store_sync_all(store, fds, SYNC_FILES_MAX);
+    if (r) /* not known to be durable, so not made: back to where a failure is undone */
+        renameat(store->volumes_fd, id, store->staging_fd, id);
     return r;
 }
 
@@ -129,30 +144,31 @@ static int create_failed(const struct store *store, int r, const struct volume *
 int store_create(struct store *store, const struct volume *volume, const struct store_root *root,
                  struct error *e)
 {
-    _cleanup_(close_p) int stage_fd = -1;
+    _cleanup_(stage_deinit) struct stage stage = {-1, -1, -1};
     int r;
 
     if (!name_is_volume_id(volume->id))
         return -EINVAL;
     if (mkdirat(store->staging_fd, volume->id, 0700) < 0)
         return create_failed(store, -errno, volume, root, e);
-    stage_fd = walk_open_directory(store->staging_fd, volume->id);
-    r = stage_fd < 0 ? stage_fd : stage_fill(stage_fd, volume, root);
+    r = stage_fill(store, volume, root, &stage);
     if (r == 0)
-        r = stage_publish(store, volume->id);
+        r = stage_publish(store, volume->id, &stage);
     if (r == 0)
         return 0;
-    stage_undo(store, stage_fd, volume->id);
+    stage_undo(store, stage.fd, volume->id);
     return create_failed(store, r, volume, root, e);
 }
 
 static int record_replace(int dir_fd, const struct volume *volume)
 {
+    _cleanup_(close_p) int fd = -1;
     int r;
 
     if (unlinkat(dir_fd, RECORD_NEW_NAME, 0) < 0 && errno != ENOENT)
         return -errno;
-    r = record_write(dir_fd, RECORD_NEW_NAME, volume);
+    fd = record_write(dir_fd, RECORD_NEW_NAME, volume);
+    r = fd < 0 ? fd : fsync(fd) < 0 ? -errno : 0;
     if (r == 0 && renameat(dir_fd, RECORD_NEW_NAME, dir_fd, RECORD_NAME) < 0)
         r = -errno;
     if (r) {
@@ -172,4 +188,42 @@ int store_write_record(struct store *store, const struct volume *volume, struct 
     dir_fd = walk_open_directory(store->volumes_fd, volume->id);
     r = dir_fd < 0 ? dir_fd : record_replace(dir_fd, volume);
     return r ? store_fail(store, r, "cannot write the record of volume", volume->name, e) : 0;
+}
+
+/* Whether there is a record that can be read. Negative errno: not known. */
+static int has_record(int dir_fd)
+{
+    _cleanup_(close_p) int fd = openat(dir_fd, RECORD_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_(free_p) char *text = NULL;
+    struct volume volume;
+    struct stat st;
+    ssize_t n;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode) || st.st_size == 0 || st.st_size > RECORD_SIZE_MAX)
+        return st.st_size != 0; /* strange is not unfinished */
+    text = malloc((size_t)st.st_size);
+    if (!text)
+        return -ENOMEM;
+    n = pread(fd, text, (size_t)st.st_size, 0);
+    if (n < 0)
+        return -errno;
+    if (record_decode(text, (size_t)n, &volume, NULL) != 0)
+        return 0;
+    volume_deinit(&volume);
+    return 1;
+}
+
+int store_is_unfinished(struct store *store, const char *id)
+{
+    _cleanup_(close_p) int dir_fd = walk_open_directory(store->volumes_fd, id);
+    int r = dir_fd < 0 ? dir_fd : has_record(dir_fd);
+
+    if (r)
+        return r < 0 ? r : 0;
+    r = store_data_is_empty(store, id);
+    return r == -ENOENT ? 1 : r;
 }

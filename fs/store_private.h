@@ -11,7 +11,16 @@ struct store {
     int filled_fd;
     int trash_fd;
     int lock_fd;
+    struct syncer *syncer; /* store_sync.c */
 };
+
+/* ---- store_sync.c ---- */
+
+enum { SYNC_FILES_MAX = 4 };
+struct syncer *syncer_new(void); /* NULL: no memory */
+struct syncer *syncer_free(struct syncer *syncer);
+/* fsync of all of them. 0, or a negative errno of one. */
+int store_sync_all(struct store *store, const int *fds, size_t count);
 
 /* Renames `name` of `from_fd` to trash/NAME, or NAME.1 … if that is taken. 0 or negative errno. */
 int store_move_to_trash(const struct store *store, int from_fd, const char *name);

@@ -5,7 +5,8 @@
  *   row, directory          a volume
  *   row, none               kept and reported: its data may come back
  *   none, directory         reported: a creation that nobody was told of, or a
- *                           catalog older than the store; its data stays
+ *                           catalog older than the store; its data stays. One
+ *                           that has neither record nor data is dropped
  *   tombstone, directory    removal goes on
  *   tombstone, none         forgotten
  *   filled/, directory      its files are moved on into the volume
@@ -145,6 +146,8 @@ static int compare_directory(void *context, const char *id)
 
     if (volume_table_find_by_id(comparison->volumes->table, id, &entry))
         comparison->seen[entry.ref.index] = true;
+    else if (store_is_unfinished(comparison->volumes->store, id) == 1)
+        (void)!store_discard(comparison->volumes->store, id, NULL); /* or at the next start */
     else
         volumes_problem_set(comparison->volumes, id,
                             "its data is in the store but the catalog does not know it",

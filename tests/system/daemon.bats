@@ -555,3 +555,20 @@ full_disk_is_left() {
 @test "a full disk: a clear error, nothing lost, and on it goes (tmpfs)" {
     full_disk tmpfs 16M
 }
+
+@test "what a crash left of a volume that was being made is dropped, and nothing that has data" {
+    local empty=0123456789abcdef0123456789abcdef torn=1123456789abcdef0123456789abcdef
+    local full=2123456789abcdef0123456789abcdef
+
+    daemon_start
+    daemon_stop
+    mkdir -p "$STORE/volumes/"{$empty,$torn/data,$full/data}
+    : >"$STORE/volumes/$torn/volume.json"
+    echo '{' >"$STORE/volumes/$full/volume.json"
+    touch "$STORE/volumes/$full/data/f"
+    daemon_start
+    eventually 10 trash_is_empty
+    [ "$(ls "$STORE/volumes")" = $full ]
+    fails volctl doctor
+    [[ $output == *$full* ]]
+}
