@@ -23,7 +23,7 @@
     "\",\"CreatedAt\":\"1970-01-01T00:00:01.000000000Z\""
 
 static char directory[] = "/tmp/volumefs-plugin-XXXXXX";
-static char socket_path[64];
+static char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 static struct api *plugin;
 static char answer_text[64 << 10];
 
@@ -185,7 +185,7 @@ static void test_inherited_socket(void **state)
     struct api_config config = config_of("/nowhere");
     struct api *other;
     struct error e = {0};
-    char path[64];
+    char path[sizeof(socket_path)];
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
     (void)state;
