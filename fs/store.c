@@ -164,7 +164,7 @@ static int open_directory(int parent_fd, const char *base, const char *path, int
 
 static bool name_is_of_store(const char *name)
 {
-    static const char *const known[] = {".",     "..",         "volumes", "staging",
+    static const char *const known[] = {".",     "..",         "volumes", "staging", "adopting",
                                         "trash", "lost+found", "lock",    "filled"};
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -293,6 +293,8 @@ static int store_open_parts(struct store *store, struct error *e)
     if (r == 0)
         r = part_open(store, "filled", &store->filled_fd, e);
     if (r == 0)
+        r = part_open(store, "adopting", &store->adopting_fd, e);
+    if (r == 0)
         r = part_open(store, "trash", &store->trash_fd, e);
     if (r)
         return r;
@@ -321,7 +323,7 @@ static struct store *store_new(const char *parent, const char *base)
     if (!store)
         return NULL;
     store->fd = store->volumes_fd = store->staging_fd = store->filled_fd = -1;
-    store->trash_fd = store->lock_fd = -1;
+    store->adopting_fd = store->trash_fd = store->lock_fd = -1;
     store->syncer = syncer_new();
     if (store->syncer &&
         asprintf(&store->path, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, base) >= 0)
@@ -391,6 +393,7 @@ struct store *store_free(struct store *store)
     close_p(&store->volumes_fd);
     close_p(&store->staging_fd);
     close_p(&store->filled_fd);
+    close_p(&store->adopting_fd);
     close_p(&store->trash_fd);
     close_p(&store->lock_fd);
     close_p(&store->fd);

@@ -5,6 +5,7 @@
  *   volumes/ID/volume.json  enough to rebuild its catalog row
  *   staging/  trash/        half made, half removed; emptied in the background
  *   filled/                 copied whole for a volume, and being moved into it
+ *   adopting/               directories that come to us or go back; see store_adopt.h
  *   catalog.db… lock       the catalog with what belongs to it
  *
  * Every step works on held directory fds and single components. The lock (an

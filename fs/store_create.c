@@ -34,20 +34,47 @@ static int write_all(int fd, const char *text, size_t length)
     return 0;
 }
 
-/* Writes the record to a new file: its descriptor, to be synced. */
-static int record_write(int dir_fd, const char *name, const struct volume *volume)
+/* Writes a new file: its descriptor, to be synced. */
+static int file_write(int dir_fd, const char *name, const char *text)
 {
-    _cleanup_(free_p) char *text = record_encode(volume);
-    _cleanup_(close_p) int fd = -1;
+    _cleanup_(close_p) int fd =
+        openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     int r;
 
-    if (!text)
-        return -ENOMEM;
-    fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
     r = write_all(fd, text, strlen(text));
     return r ? r : steal_fd(&fd);
+}
+
+int store_write_file(int dir_fd, const char *name, const char *text)
+{
+    _cleanup_(close_p) int fd = file_write(dir_fd, name, text);
+
+    if (fd < 0)
+        return fd;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* Writes the record to a new file: its descriptor, to be synced. */
+static int record_write(int dir_fd, const char *name, const struct volume *volume)
+{
+    _cleanup_(free_p) char *text = record_encode(volume);
+
+    return text ? file_write(dir_fd, name, text) : -ENOMEM;
+}
+
+/* The same, on disk. */
+static int record_write_synced(int dir_fd, const char *name, const struct volume *volume)
+{
+    _cleanup_(free_p) char *text = record_encode(volume);
+
+    return text ? store_write_file(dir_fd, name, text) : -ENOMEM;
+}
+
+int store_write_volume(int dir_fd, const struct volume *volume)
+{
+    return record_write_synced(dir_fd, RECORD_NAME, volume);
 }
 
 /* Owner first: a change of owner clears the set-id bits. */
@@ -162,13 +189,11 @@ int store_create(struct store *store, const struct volume *volume, const struct 
 
 static int record_replace(int dir_fd, const struct volume *volume)
 {
-    _cleanup_(close_p) int fd = -1;
     int r;
 
     if (unlinkat(dir_fd, RECORD_NEW_NAME, 0) < 0 && errno != ENOENT)
         return -errno;
-    fd = record_write(dir_fd, RECORD_NEW_NAME, volume);
-    r = fd < 0 ? fd : fsync(fd) < 0 ? -errno : 0;
+    r = record_write_synced(dir_fd, RECORD_NEW_NAME, volume);
     if (r == 0 && renameat(dir_fd, RECORD_NEW_NAME, dir_fd, RECORD_NAME) < 0)
         r = -errno;
     if (r) {
