@@ -19,6 +19,7 @@
 
 #include "catalog/cleanup.h"
 #include "fs/process.h"
+#include "fs/transfer.h"
 #include "fs/volume_private.h"
 
 #include <errno.h>
@@ -66,7 +67,9 @@ static struct volumes *volumes_new(const char *mountpoint)
     volumes->table = volume_table_new();
     volumes->copies = copies_new();
     volumes->engines = engines_new();
-    if (volumes->mountpoint && volumes->table && volumes->copies && volumes->engines)
+    volumes->transfers = transfers_new();
+    if (volumes->mountpoint && volumes->table && volumes->copies && volumes->engines &&
+        volumes->transfers)
         return volumes;
     return volumes_free(volumes);
 }
@@ -78,6 +81,7 @@ struct volumes *volumes_free(struct volumes *volumes)
     volumes_stop_background(volumes);
     copies_free(volumes->copies);
     engines_free(volumes->engines);
+    transfers_free(volumes->transfers);
     usage_free(volumes->usage);
     catalog_free(volumes->catalog);
     store_free(volumes->store);

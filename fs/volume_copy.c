@@ -11,6 +11,7 @@
  */
 #include "catalog/cleanup.h"
 #include "fs/copy.h"
+#include "fs/transfer.h"
 #include "fs/volume_private.h"
 #include "fs/walk.h"
 
@@ -128,6 +129,7 @@ void volumes_cancel_copy(struct volumes *volumes, const char *container_id)
 void volumes_cancel_copies(struct volumes *volumes)
 {
     copies_stop(volumes->copies, NULL);
+    transfers_cancel(volumes->transfers);
 }
 
 /* ---- one volume ------------------------------------------------------------------ */

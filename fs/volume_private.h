@@ -39,6 +39,7 @@ struct volumes {
     struct watch *watch;     /* volume_watch.c */
     struct copies *copies;   /* volume_copy.c */
     struct engines *engines; /* volume_use.c */
+    struct transfers *transfers;
 
     pthread_mutex_t lately_mutex; /* guards both; taken after stripes, before the catalog's lock */
     struct live_mounts lately;    /* as of `lately_at`, CLOCK_MONOTONIC; 0: none */
@@ -101,6 +102,13 @@ int volume_access_drop_container(struct volumes *volumes, const char *container_
                                  struct error *e);
 /* At the start, into a table of all volumes. */
 void volumes_load_access(struct volumes *volumes);
+
+/* ---- volume_adopt.c -------------------------------------------------------- */
+
+/* What a crash left between an engine and the store; after the catalog is open. */
+int volumes_recover_adopting(struct volumes *volumes, struct error *e);
+/* What was taken over and has no row; after the table is filled. */
+int volumes_recover_adopted(struct volumes *volumes, struct error *e);
 
 /* ---- volume_options.c ------------------------------------------------------ */
 

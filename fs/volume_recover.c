@@ -9,6 +9,8 @@
  *                           that has neither record nor data is dropped
  *   tombstone, directory    removal goes on
  *   tombstone, none         forgotten
+ *   none, taken over        a volume: its directory came from an engine and is nowhere else
+ *   adopting/, directory    finished or undone, see store_adopt.h
  *   filled/, directory      its files are moved on into the volume
  *   no catalog, directories the catalog is rebuilt from their records
  *
@@ -210,9 +212,13 @@ int volumes_recover(struct volumes *volumes, struct error *e)
     recover_fills(volumes);
     r = recover_catalog(volumes, e);
     if (r == 0)
+        r = volumes_recover_adopting(volumes, e);
+    if (r == 0)
         r = recover_tombstones(volumes, e);
     if (r == 0)
         r = catalog_volume_each(volumes->catalog, recover_row, volumes, e);
+    if (r == 0)
+        r = volumes_recover_adopted(volumes, e);
     if (r == 0)
         volumes_load_access(volumes);
     return r ? r : recover_compare(volumes, e);

@@ -89,7 +89,7 @@ struct json_t *pairs_value(const struct pairs *pairs)
     return object;
 }
 
-static json_t *time_value(int64_t ns)
+json_t *time_value(int64_t ns)
 {
     char text[TIME_TEXT_SIZE];
 

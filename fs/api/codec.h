@@ -11,6 +11,7 @@
 #include "catalog/error.h"
 #include "catalog/filter.h"
 #include "catalog/model.h"
+#include "catalog/record_adoption.h"
 #include "catalog/spec.h"
 #include "fs/refs.h"
 #include "fs/status.h"
@@ -82,6 +83,18 @@ void start_body_deinit(struct start_body *body);
 int codec_read_end(const char *text, size_t length, int *exit_code, struct error *e);
 int codec_read_container_prune(const char *text, size_t length, bool *all, bool *dry_run,
                                struct error *e);
+
+struct adopt_body {
+    char *name;
+    char *source;
+    char *engine;
+    struct pairs labels;
+    int64_t created_at; /* 0: not given */
+    bool anonymous, move, dry_run;
+};
+/* Name, Source and Engine must be there. */
+int codec_read_adopt(const char *text, size_t length, struct adopt_body *out, struct error *e);
+void adopt_body_deinit(struct adopt_body *body);
 
 /* The `filters` parameter: {"k":["v"]} or {"k":{"v":true}}. To be freed by filter_free. */
 int codec_read_filters(const char *text, struct filter **out, struct error *e);
@@ -185,5 +198,13 @@ struct json_t *codec_plugin_mountpoint(const char *mountpoint, const char *name)
 struct json_t *codec_container(const struct container *container, const struct run *run,
                                struct json_t *mounts);
 struct json_t *codec_container_name(const struct container *container);
+struct json_t *codec_adoption(const struct volume *volume, const struct adoption *from);
+/* With the bytes that were copied, if it was. */
+struct json_t *codec_adopted(const struct volume *volume, const struct adoption *from,
+                             uint64_t bytes);
+struct json_t *codec_adopt_plan(const char *name, bool copied, uint64_t bytes, uint64_t entries);
+/* Of one that goes on. */
+struct json_t *codec_adoption_progress(const char *name, uint64_t bytes, uint64_t total_bytes,
+                                       uint64_t entries);
 struct json_t *codec_copy(const char *volume, const char *destination, uint64_t bytes,
                           uint64_t total_bytes, uint64_t entries);

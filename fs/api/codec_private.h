@@ -39,3 +39,5 @@ int object_load(const char *text, size_t length, struct json_t **out, struct err
 struct json_t *pairs_value(const struct pairs *pairs); /* null for none, as Docker writes it */
 
 void json_decref_p(struct json_t **value);
+
+struct json_t *time_value(int64_t ns); /* 0: null */

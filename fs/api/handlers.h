@@ -80,6 +80,13 @@ int handle_container_prune(const struct request *request, struct response *respo
 int handle_container_detach(const struct request *request, struct response *response,
                             struct error *e);
 
+/* For root only: they name paths. */
+int handle_adoption_list(const struct request *request, struct response *response, struct error *e);
+int handle_adoption_create(const struct request *request, struct response *response,
+                           struct error *e);
+int handle_adoption_get(const struct request *request, struct response *response, struct error *e);
+int handle_adoption_undo(const struct request *request, struct response *response, struct error *e);
+
 int handle_status(const struct request *request, struct response *response, struct error *e);
 int handle_usage(const struct request *request, struct response *response, struct error *e);
 int handle_doctor(const struct request *request, struct response *response, struct error *e);

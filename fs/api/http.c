@@ -153,8 +153,10 @@ static bool check_peer(struct exchange *x, struct MHD_Connection *connection)
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
     if (info &&
-        api_socket_peer_allowed(info->connect_fd, x->server->socket.group, &x->request.peer))
+        api_socket_peer_allowed(info->connect_fd, x->server->socket.group, &x->request.peer)) {
+        x->request.from_root = api_socket_peer_is_root(info->connect_fd);
         return true;
+    }
     error_set(&x->error, ERROR_DENIED,
               "only root and members of the group of %s may ask; run as root or join the group",
               x->server->socket.path);

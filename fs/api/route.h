@@ -27,6 +27,7 @@ enum {
 /* A request, as a handler sees it: decoded, bounded, its Content-Type checked. */
 struct request {
     void *context;                                            /* of the service */
+    bool from_root;                                           /* who asks is root (uid 0) */
     char arguments[ROUTE_ARGUMENTS_MAX][ROUTE_ARGUMENT_SIZE]; /* of the pattern, in order */
     const char *query[ROUTE_QUERY_MAX]; /* values, as the route names them; NULL: not given */
     const char *body;                   /* "" for none */

@@ -316,3 +316,12 @@ bool api_socket_peer_allowed(int fd, gid_t group, pid_t *pid)
     *pid = peer.pid;
     return peer.uid == 0 || peer.uid == geteuid() || peer.gid == group || peer_has_group(fd, group);
 }
+
+bool api_socket_peer_is_root(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && size == sizeof(peer) &&
+           peer.uid == 0;
+}

@@ -50,3 +50,4 @@ void api_socket_deinit(struct api_socket *socket); /* closes, if not handed over
  * that is of another pid namespace.
  */
 bool api_socket_peer_allowed(int fd, gid_t group, pid_t *pid);
+bool api_socket_peer_is_root(int fd);

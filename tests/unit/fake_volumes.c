@@ -1,6 +1,9 @@
 /* Faked use cases; see fake_volumes.h. There is one volume, "web", with one reference. */
 #include "tests/unit/fake_volumes.h"
 
+#include "catalog/cleanup.h"
+#include "fs/volume_adopt.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -363,4 +366,84 @@ unsigned fake_volumes_most_inside(void)
     most = fake_volumes.most_inside;
     pthread_mutex_unlock(&fake_volumes.mutex);
     return most;
+}
+
+/* ---- adoptions: "web" was taken over, "busy" is being copied ------------------------ */
+
+static const struct adoption adopted_web = {.engine = "docker",
+                                            .name = "site",
+                                            .source = "/d/volumes/site/_data",
+                                            .moved = true,
+                                            .copied = true,
+                                            .adopted_at = 2000000000};
+
+static int begin_adopt(const char *what, const struct adopt_request *request, struct error *e)
+{
+    char labels[128] = "";
+
+    pairs_note(labels, sizeof(labels), "l", &request->labels);
+    return begin(e, "%s %s %s %s %lld%s%s%s", what, request->name, request->engine, request->source,
+                 (long long)request->created_at, request->anonymous ? " anonymous" : "",
+                 request->move ? " move" : "", labels);
+}
+
+int volumes_adopt_plan(struct volumes *volumes, const struct adopt_request *request,
+                       struct adopt_plan *out, struct error *e)
+{
+    (void)volumes;
+    *out = (struct adopt_plan){.bytes = 7, .entries = 2, .copied = true};
+    return begin_adopt("plan", request, e);
+}
+
+void adopted_deinit(struct adopted *adopted)
+{
+    volume_deinit(&adopted->volume);
+}
+
+int volumes_adopt(struct volumes *volumes, const struct adopt_request *request, struct adopted *out,
+                  struct error *e)
+{
+    int r = begin_adopt("adopt", request, e);
+
+    (void)volumes;
+    *out = (struct adopted){.from = adopted_web, .made = !fake_volumes.existed, .bytes = 7};
+    return r ? r : fill(&out->volume, request->name);
+}
+
+int volumes_give_back(struct volumes *volumes, const char *name, struct error *e)
+{
+    (void)volumes;
+    return begin(e, "give back %s", name);
+}
+
+int volumes_adoption_get(struct volumes *volumes, const char *name, struct volume *out,
+                         struct adoption *from, struct error *e)
+{
+    int r = begin(e, "adoption %s", name);
+
+    (void)volumes;
+    *from = adopted_web;
+    *out = (struct volume){0};
+    return r ? r : fill(out, name);
+}
+
+int volumes_adoption_each(struct volumes *volumes,
+                          int (*visit)(void *context, const struct volume *volume,
+                                       const struct adoption *from),
+                          void *context, struct error *e)
+{
+    _cleanup_(volume_deinit) struct volume volume = {0};
+    int r = begin(e, "adoptions");
+
+    (void)volumes;
+    if (r == 0)
+        r = fill(&volume, "web");
+    return r ? r : visit(context, &volume, &adopted_web);
+}
+
+bool volumes_adoption_progress(struct volumes *volumes, const char *name, struct copy_status *out)
+{
+    (void)volumes;
+    *out = (struct copy_status){.bytes = 1, .total_bytes = 3, .entries = 2};
+    return strcmp(name, "busy") == 0;
 }
