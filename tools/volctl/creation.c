@@ -114,12 +114,13 @@ int creation_make(struct volctl *volctl, struct creation *creation, char **argum
     char id[CONTAINER_ID_MAX + 1] = "";
     struct call call = {
         .method = "POST", .segments = {"containers"}, .body = creation->body, .patient = true};
+    struct progress_place place = {{"containers", id, "copy"}};
     struct progress *progress;
     int r = body_fill(creation, arguments, count, id, e);
 
     if (r)
         return r;
-    progress = *id ? progress_start(volctl->socket, id) : NULL;
+    progress = *id ? progress_start(volctl->socket, &place) : NULL;
     r = call_daemon(volctl, &call, out, e);
     progress_stop(progress);
     return r;

@@ -30,7 +30,7 @@ struct progress {
     bool stop;
     bool shown;
     struct volctl volctl; /* of the thread only */
-    char id[CONTAINER_ID_MAX + 1];
+    struct progress_place place;
     char volume[NAME_MAX_LENGTH + 1]; /* that is filled now */
     struct timespec since;
     uint64_t first;
@@ -129,9 +129,10 @@ static void progress_show(struct progress *progress, const json_t *answer)
 static void progress_ask(struct progress *progress)
 {
     _cleanup_(json_decref_p) json_t *answer = NULL;
-    struct call call = {.method = "GET", .segments = {"containers", progress->id, "copy"}};
+    const char *const *at = progress->place.segments;
+    struct call call = {.method = "GET", .segments = {at[0], at[1], at[2]}};
 
-    if (call_daemon(&progress->volctl, &call, &answer, NULL) == 0 && answer)
+    if (call_daemon(&progress->volctl, &call, &answer, NULL) == 0 && *field_text(answer, "Volume"))
         progress_show(progress, answer);
     else
         progress_erase(progress);
@@ -167,7 +168,7 @@ static void *progress_run(void *context)
     return NULL;
 }
 
-struct progress *progress_start(const char *socket, const char *id)
+struct progress *progress_start(const char *socket, const struct progress_place *place)
 {
     struct progress *progress = isatty(STDERR_FILENO) ? calloc(1, sizeof(*progress)) : NULL;
     pthread_condattr_t attributes;
@@ -175,7 +176,7 @@ struct progress *progress_start(const char *socket, const char *id)
     if (!progress)
         return NULL;
     progress->volctl.socket = socket;
-    snprintf(progress->id, sizeof(progress->id), "%s", id);
+    progress->place = *place;
     pthread_mutex_init(&progress->mutex, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

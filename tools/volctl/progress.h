@@ -1,5 +1,5 @@
 /*
- * What is being copied for a container that is being made, as a line on a terminal.
+ * What the daemon is copying meanwhile, as a line on a terminal.
  */
 #pragma once
 
@@ -9,12 +9,19 @@
 
 struct progress; /* opaque */
 
-/*
- * From a second after this on, what the daemon says it copies for the container `id` is shown on
- * the standard error, asked over a connection of its own. Nothing happens where that is no
- * terminal, or there is no thread to be had: NULL.
+/* Where the daemon says how far it is: GET /volumefs/A/B/C; an answer without a Volume says
+ * nothing.
  */
-struct progress *progress_start(const char *socket, const char *id);
+struct progress_place {
+    const char *segments[3]; /* "containers", ID, "copy"; "adoptions", NAME, NULL */
+};
+
+/*
+ * From a second after this on, what the daemon says there is shown on the standard error, asked
+ * over a connection of its own. Nothing happens where that is no terminal, or there is no thread to
+ * be had: NULL. The texts of `place` stay as they are until progress_stop.
+ */
+struct progress *progress_start(const char *socket, const struct progress_place *place);
 /* Takes the line away. NULL is fine. */
 void progress_stop(struct progress *progress);
 
