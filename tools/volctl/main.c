@@ -33,6 +33,7 @@ const struct command volctl_commands[] = {
     {"kill", NULL, "Send a signal to containers", cmd_kill},
     {"attach", NULL, "Record that a container refers to volumes", cmd_attach},
     {"detach", NULL, "Forget some or all of these", cmd_detach},
+    {"adopt", NULL, "Take volumes of Docker or Podman over, or give them back", cmd_adopt},
     {"container", NULL, "Make, list, inspect and remove containers that refer to volumes",
      cmd_container},
     {"doctor", NULL, "Look for problems, or rebuild a lost catalog", cmd_doctor},

@@ -45,6 +45,7 @@ int command_run_of(const struct command *commands, struct volctl *volctl, const 
 /* "volctl: TEXT" on stderr, escaped; `r` explains itself where there is no text. EXIT_ERROR. */
 int volctl_report(int r, const struct error *e);
 
+int cmd_adopt(struct volctl *volctl, int argc, char **argv);
 int cmd_attach(struct volctl *volctl, int argc, char **argv);
 int cmd_container(struct volctl *volctl, int argc, char **argv);
 int cmd_create(struct volctl *volctl, int argc, char **argv);
