@@ -1,0 +1,205 @@
+#!/usr/bin/env bats
+# The daemon is killed at every step of taking a volume over and of giving it back: the data is
+# whole, in one of the two places, and the same again does the rest. The kill comes with a system
+# call, the first of a kind, then the second, until all is done before there are so many.
+# timeout: 900
+# builds: gcc
+
+load lib
+load adopt
+
+SYSCALLS='mkdirat openat renameat renameat2 fsync fdatasync pwrite64 unlinkat'
+STEPS_MAX=60
+
+setup() {
+    require_mounts
+    set -o pipefail
+    work_make
+    ENGINE=$WORK/e
+    mkdir -p "$ENGINE/volumes"
+    engine_volume web
+    BEFORE=$(describe_tree "$(data_of web)")
+}
+
+# What is said of a daemon that was killed is no concern here.
+start() {
+    : >"$WORK/daemon.log"
+    daemon_start_foreground
+}
+
+# with_kill SYSCALL N COMMAND…: false if the daemon was not killed.
+with_kill() {
+    local tracer
+
+    strace -f -qq -p "$DAEMON_PID" -e trace="$1" -e inject="$1:signal=KILL:when=$2" -o /dev/null \
+        3>&- 2>/dev/null &
+    tracer=$!
+    eventually 20 grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$DAEMON_PID/status"
+    "${@:3}" >/dev/null 2>&1 || true
+    if process_is_alive "$DAEMON_PID"; then
+        kill "$tracer"
+        wait "$tracer" || true
+        return 1
+    fi
+    wait "$tracer" || true
+    unset DAEMON_PID
+    umount -l "$TREE"
+}
+
+is_whole_there() {
+    [ "$(describe_tree "$(data_of web)")" = "$BEFORE" ]
+}
+
+is_whole_here() {
+    [ "$(volctl ls -q)" = web ] && [ "$(describe_tree "$TREE/web")" = "$BEFORE" ]
+}
+
+is_empty_there() {
+    [ -z "$(ls -A "$(data_of web)" 2>/dev/null)" ]
+}
+
+nothing_is_left_over() {
+    store_is_clean && volctl doctor >/dev/null && eventually 10 trash_is_empty
+}
+
+take() {
+    adoptions POST '' "$(adoption_body web "${MOVE:-true}")"
+}
+
+give() {
+    adoptions DELETE web
+}
+
+# As an engine does it, once a volume that was copied is here.
+engine_forgets() {
+    rm -rf "$(data_of web)"
+}
+
+# sweep FUNCTION: calls it with every step at which the daemon is killed.
+sweep() {
+    local syscall step kills=0
+
+    for syscall in $SYSCALLS; do
+        for ((step = 1; step <= STEPS_MAX; step++)); do
+            "$1" "$syscall" "$step" || break
+            kills=$((kills + 1))
+        done
+        [ "$step" -le "$STEPS_MAX" ]
+    done
+    echo "killed at $kills steps" >&3
+    [ "$kills" -ge "$2" ]
+}
+
+# ---- one rename --------------------------------------------------------------------
+
+take_killed() {
+    local killed=1
+
+    start
+    with_kill "$1" "$2" take || killed=
+    [ -z "$killed" ] || start
+    if is_whole_here; then
+        is_empty_there || fail "$1 $2: it is in both places"
+    else
+        is_whole_there || fail "$1 $2: it is in neither place"
+        [ -z "$(volctl ls -q)" ] || fail "$1 $2: half a volume is here"
+    fi
+    take >/dev/null || fail "$1 $2: it cannot be done again"
+    is_whole_here || fail "$1 $2: it is not whole when done again"
+    nothing_is_left_over || fail "$1 $2: something is left over"
+    give || fail "$1 $2: it does not go back"
+    is_whole_there || fail "$1 $2: it did not go back whole"
+    daemon_stop
+    [ -n "$killed" ]
+}
+
+fail() {
+    echo "$1" >&2
+    ls -laR "$STORE/adopting" "$STORE/volumes" "$ENGINE" >&2
+    exit 1
+}
+
+@test "killed at any step of taking a directory over" {
+    sweep take_killed 20
+}
+
+give_killed() {
+    local killed=1
+
+    start
+    take >/dev/null
+    with_kill "$1" "$2" give || killed=
+    [ -z "$killed" ] || start
+    if is_whole_here; then
+        is_empty_there || fail "$1 $2: it is in both places"
+        give || fail "$1 $2: it cannot be done again"
+    fi
+    is_whole_there || fail "$1 $2: it did not go back whole"
+    [ -z "$(volctl ls -q)" ] || fail "$1 $2: a volume without data is here"
+    nothing_is_left_over || fail "$1 $2: something is left over"
+    daemon_stop
+    [ -n "$killed" ]
+}
+
+@test "killed at any step of giving a directory back" {
+    sweep give_killed 12
+}
+
+# ---- a copy -------------------------------------------------------------------------
+
+copy_killed() {
+    local killed=1
+
+    start
+    with_kill "$1" "$2" take || killed=
+    [ -z "$killed" ] || start
+    is_whole_there || fail "$1 $2: the engine's is not whole"
+    [ -z "$(volctl ls -q)" ] || is_whole_here || fail "$1 $2: half a volume is here"
+    [ -n "$(volctl ls -q)" ] || take >/dev/null || fail "$1 $2: it cannot be done again"
+    is_whole_here || fail "$1 $2: it is not whole when done again"
+    nothing_is_left_over || fail "$1 $2: something is left over"
+    engine_forgets
+    give || fail "$1 $2: it does not go back"
+    is_whole_there || fail "$1 $2: it did not go back whole"
+    daemon_stop
+    [ -n "$killed" ]
+}
+
+give_copy_killed() {
+    local killed=1
+
+    start
+    take >/dev/null
+    engine_forgets
+    with_kill "$1" "$2" give || killed=
+    [ -z "$killed" ] || start
+    if [ -n "$(volctl ls -q)" ]; then
+        is_whole_here || fail "$1 $2: half a volume is here"
+        is_empty_there || is_whole_there || fail "$1 $2: half a directory is there"
+        if is_empty_there; then
+            give || fail "$1 $2: it cannot be done again"
+        else
+            volctl rm web >/dev/null # it is in both places, and the engine's is as good
+        fi
+    fi
+    is_whole_there || fail "$1 $2: it did not go back whole"
+    [ "$(ls -A "$ENGINE/volumes/web")" = _data ] || fail "$1 $2: something is left there"
+    nothing_is_left_over || fail "$1 $2: something is left over"
+    daemon_stop
+    [ -n "$killed" ]
+}
+
+other_disk() {
+    work_make_disk ext4 64M
+    SYSCALLS='mkdirat renameat renameat2 fsync syncfs fdatasync fchown lsetxattr fsetxattr'
+}
+
+@test "killed at any step of copying a volume from another file system" {
+    other_disk
+    sweep copy_killed 15
+}
+
+@test "killed at any step of copying it back" {
+    other_disk
+    sweep give_copy_killed 15
+}
