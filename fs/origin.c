@@ -138,7 +138,7 @@ static int mount_id(int fd, uint64_t *out)
 
 bool origin_is_near(const struct origin *origin, int fd)
 {
-    uint64_t here, there;
+    uint64_t here = 0, there = 0;
 
     return mount_id(origin->parent_fd, &here) == 0 && mount_id(fd, &there) == 0 && here == there;
 }

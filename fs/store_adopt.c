@@ -75,7 +75,7 @@ static int file_read(const struct store *store, const char *id, const char *name
 int store_read_adoption(struct store *store, const char *id, struct adoption *out, struct error *e)
 {
     _cleanup_(free_p) char *text = NULL;
-    size_t length;
+    size_t length = 0;
     int r = file_read(store, id, ADOPTION_NAME, ADOPTION_RECORD_MAX, &text, &length);
 
     *out = (struct adoption){0};
@@ -89,7 +89,7 @@ int store_read_adoption(struct store *store, const char *id, struct adoption *ou
 int store_read_volume(struct store *store, const char *id, struct volume *out, struct error *e)
 {
     _cleanup_(free_p) char *text = NULL;
-    size_t length;
+    size_t length = 0;
     int r = file_read(store, id, RECORD_NAME, RECORD_SIZE_MAX, &text, &length);
 
     *out = (struct volume){0};

@@ -29,9 +29,10 @@ def load(name, default):
 
 
 def volume(name):
-    return {"Name": name, "Driver": "local", "Mountpoint": path("volumes", name, "_data"),
-            "CreatedAt": "2020-02-03T04:05:06Z", "Labels": None, "Options": None, "Scope": "local",
-            **load(name + ".json", {})}
+    data = path("volumes", name, "_data")
+    created = "2020-02-03T04:05:06Z" if os.path.exists(data) else "0001-01-01T00:00:00Z"
+    return {"Name": name, "Driver": "local", "Mountpoint": data, "CreatedAt": created,
+            "Labels": None, "Options": None, "Scope": "local", **load(name + ".json", {})}
 
 
 def users(name):

@@ -74,6 +74,14 @@ static bool is_anonymous(const json_t *volume)
            json_object_get(json_object_get(volume, "Labels"), ANONYMOUS_LABEL);
 }
 
+/* Docker's for what it cannot tell, the zero of its language, is not given. */
+static const char *created_at(const json_t *volume)
+{
+    const char *text = field_text(volume, "CreatedAt");
+
+    return strncmp(text, "0001-", 5) == 0 ? "" : text;
+}
+
 int engine_add(json_t *entries, const json_t *volume)
 {
     _cleanup_(free_p) char *source = canonical(field_text(volume, "Mountpoint"));
@@ -84,9 +92,8 @@ int engine_add(json_t *entries, const json_t *volume)
     find_unfit(volume, source, unfit);
     entry = json_pack("{s:s, s:s, s:s, s:O, s:b, s:[], s:[]}", "Name", field_text(volume, "Name"),
                       "Source", source ? source : field_text(volume, "Mountpoint"), "CreatedAt",
-                      field_text(volume, "CreatedAt"), "Labels",
-                      json_is_object(labels) ? labels : json_null(), "Anonymous",
-                      (int)is_anonymous(volume), "Running", "Stopped");
+                      created_at(volume), "Labels", json_is_object(labels) ? labels : json_null(),
+                      "Anonymous", (int)is_anonymous(volume), "Running", "Stopped");
     if (entry && *unfit && json_object_set_new(entry, "Unfit", json_string(unfit)) < 0) {
         json_decref(entry);
         entry = NULL;
