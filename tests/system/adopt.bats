@@ -267,6 +267,25 @@ copying() {
     volctl adopt docker web --copy
 }
 
+@test "a daemon that stops gives a copy up" {
+    local client
+
+    engine_volume web
+    slow_copies
+    volctl adopt docker web --copy >"$WORK/out" 2>&1 3>&- &
+    client=$!
+    eventually 40 copying web
+    daemon_stop
+    if wait "$client"; then
+        return 1
+    fi
+    wait "$STRACE_PID" || true
+    grep -q 'was given up, and all is as it was' "$WORK/out"
+    daemon_start_foreground
+    [ -z "$(volctl ls -q)" ]
+    store_is_clean
+}
+
 @test "what is changed while it is copied is not taken over" {
     local client
 

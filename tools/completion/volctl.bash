@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Completion of volctl for bash: commands, options, and names asked of the daemon.
 
-_volctl_commands='create ls inspect refs df set rename rm prune run start stop kill attach detach container doctor version help'
+_volctl_commands='create ls inspect refs df set rename rm prune run start stop kill attach detach adopt container doctor version help'
 
 _volctl_run_options='--name --volume --mount --volumes-from --rootfs --rm --env --env-file --workdir --user
 --hostname --read-only --interactive --tty'
@@ -12,6 +12,7 @@ _volctl_options() {
         ls | list) echo '--quiet --filter --format --socket --help' ;;
         rm | remove) echo '--force --format --socket --help' ;;
         prune) echo '--all --force --dry-run --filter --format --socket --help' ;;
+        adopt) echo '--all --move --copy --dry-run --force --undo --yes --host --offline --data-root --format --socket --help' ;;
         attach) echo '--volume --mount --volumes-from --format --socket --help' ;;
         run) echo "$_volctl_run_options --detach --runtime --socket --help" ;;
         start) echo '--attach --interactive --runtime --socket --help' ;;
@@ -56,7 +57,7 @@ _volctl() {
     command=$(_volctl_command)
     case $previous in
         --format) _volctl_reply 'table json' "$current" && return ;;
-        --socket | --store | --rootfs | --env-file)
+        --socket | --store | --rootfs | --env-file | --data-root)
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
             ;;
@@ -89,6 +90,17 @@ _volctl() {
                 _volctl_reply 'create ls inspect rm prune' "$current"
             else
                 _volctl_reply "$(_volctl_containers)" "$current"
+            fi
+            ;;
+        adopt)
+            if [[ $previous == adopt ]]; then
+                _volctl_reply 'docker podman' "$current"
+            elif [[ " ${COMP_WORDS[*]} " == *' --undo '* ]]; then
+                _volctl_reply "$(volctl ls -q 2>/dev/null)" "$current"
+            elif [[ " ${COMP_WORDS[*]} " == *' podman '* ]]; then
+                _volctl_reply "$(podman volume ls -q 2>/dev/null)" "$current"
+            else
+                _volctl_reply "$(docker volume ls -q 2>/dev/null)" "$current"
             fi
             ;;
         start | stop | kill | attach | detach) _volctl_reply "$(_volctl_containers)" "$current" ;;
