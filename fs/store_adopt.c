@@ -20,12 +20,17 @@ static int sync_both(int a, int b)
     return fsync(a) < 0 || fsync(b) < 0 ? -errno : 0;
 }
 
-/* From one of our directories to another, on disk. */
+/* From one of our directories to another, on disk; or it stays. */
 static int part_move(int from_fd, int to_fd, const char *id)
 {
+    int r;
+
     if (renameat2(from_fd, id, to_fd, id, RENAME_NOREPLACE) < 0)
         return -errno;
-    return sync_both(to_fd, from_fd);
+    r = sync_both(to_fd, from_fd);
+    if (r)
+        (void)!renameat2(to_fd, id, from_fd, id, RENAME_NOREPLACE);
+    return r;
 }
 
 /* ---- records ----------------------------------------------------------------- */
@@ -133,7 +138,6 @@ static int arrive(const struct store *store, const char *id, int dir_fd, int par
         r = part_move(store->adopting_fd, store->volumes_fd, id);
     if (r == 0)
         return 0;
-    (void)!renameat2(store->volumes_fd, id, store->adopting_fd, id, RENAME_NOREPLACE);
     (void)!renameat2(dir_fd, DATA_NAME, parent_fd, name, RENAME_NOREPLACE);
     return r;
 }

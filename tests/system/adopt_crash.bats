@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # The daemon is killed at every step of taking a volume over and of giving it back: the data is
-# whole, in one of the two places, and the same again does the rest. The kill comes with a system
-# call, the first of a kind, then the second, until all is done before there are so many.
+# whole, in one of the two places, and the same again does the rest. Or the step fails: then all is
+# as it was. It is a system call, the first of a kind, then the second, until all is done before
+# there are so many.
 # timeout: 900
 # builds: gcc
 
@@ -27,14 +28,29 @@ start() {
     daemon_start_foreground
 }
 
+# trace ARG…: strace of the daemon, $tracer.
+trace() {
+    strace -f -qq -p "$DAEMON_PID" -o /dev/null "$@" 3>&- 2>/dev/null &
+    tracer=$!
+    eventually 20 grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$DAEMON_PID/status"
+}
+
+# with_fault SYSCALL N COMMAND…: false if it did not fail.
+with_fault() {
+    local tracer failed=1
+
+    trace -e trace="$1" -e inject="$1:error=EIO:when=$2"
+    "${@:3}" >/dev/null 2>&1 && failed=
+    kill "$tracer"
+    wait "$tracer" || true
+    [ -n "$failed" ]
+}
+
 # with_kill SYSCALL N COMMAND…: false if the daemon was not killed.
 with_kill() {
     local tracer
 
-    strace -f -qq -p "$DAEMON_PID" -e trace="$1" -e inject="$1:signal=KILL:when=$2" -o /dev/null \
-        3>&- 2>/dev/null &
-    tracer=$!
-    eventually 20 grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$DAEMON_PID/status"
+    trace -e trace="$1" -e inject="$1:signal=KILL:when=$2"
     "${@:3}" >/dev/null 2>&1 || true
     if process_is_alive "$DAEMON_PID"; then
         kill "$tracer"
@@ -75,7 +91,8 @@ engine_forgets() {
     rm -rf "$(data_of web)"
 }
 
-# sweep FUNCTION: calls it with every step at which the daemon is killed.
+# sweep FUNCTION LEAST: calls it with every step, until it says that there is no such; at LEAST so
+# many there must be.
 sweep() {
     local syscall step kills=0
 
@@ -86,7 +103,7 @@ sweep() {
         done
         [ "$step" -le "$STEPS_MAX" ]
     done
-    echo "killed at $kills steps" >&3
+    echo "# $BATS_TEST_DESCRIPTION: $kills steps" >&3
     [ "$kills" -ge "$2" ]
 }
 
@@ -143,6 +160,52 @@ give_killed() {
 
 @test "killed at any step of giving a directory back" {
     sweep give_killed 12
+}
+
+take_failed() {
+    local failed=1
+
+    start
+    with_fault "$1" "$2" take || failed=
+    if [ -n "$failed" ]; then
+        [ -z "$(volctl ls -q)" ] || fail "$1 $2: half a volume is here"
+        is_whole_there || fail "$1 $2: it was not put back"
+        take >/dev/null || fail "$1 $2: it cannot be done again"
+    fi
+    is_whole_here || fail "$1 $2: it is not whole"
+    nothing_is_left_over || fail "$1 $2: something is left over"
+    give
+    daemon_stop
+    [ -n "$failed" ]
+}
+
+give_failed() {
+    local failed=1
+
+    start
+    take >/dev/null
+    with_fault "$1" "$2" give || failed=
+    if [ -n "$failed" ]; then
+        is_whole_here || fail "$1 $2: it is not a volume any more"
+        is_empty_there || fail "$1 $2: it is in both places"
+        echo use >"$TREE/web/use" || fail "$1 $2: it cannot be used any more"
+        rm "$TREE/web/use"
+        touch -h -d '2001-02-03 04:05:06.789' "$TREE/web"
+        give || fail "$1 $2: it cannot be done again"
+    fi
+    is_whole_there || fail "$1 $2: it did not go back whole"
+    daemon_stop
+    [ -n "$failed" ]
+}
+
+@test "a step of taking a directory over that fails leaves all as it was" {
+    SYSCALLS='mkdirat renameat2 fsync fdatasync pwrite64'
+    sweep take_failed 10
+}
+
+@test "a step of giving a directory back that fails leaves all as it was" {
+    SYSCALLS='renameat2 renameat fsync'
+    sweep give_failed 4
 }
 
 # ---- a copy -------------------------------------------------------------------------
