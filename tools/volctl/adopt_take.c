@@ -72,7 +72,7 @@ static int request(struct adopt *adopt, const json_t *entry, json_t **answer, st
                   json_object_get(entry, "Labels"), "CreatedAt", field_text(entry, "CreatedAt"),
                   "Anonymous", json_object_get(entry, "Anonymous"), "Move", (int)!adopt->copy,
                   "DryRun", (int)adopt->dry_run);
-    struct call call = {.method = "POST", .segments = {"adoptions"}, .body = body};
+    struct call call = {.method = "POST", .segments = {"adoptions"}, .body = body, .patient = true};
     struct progress *progress;
     int r;
 

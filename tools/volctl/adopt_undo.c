@@ -58,7 +58,7 @@ static int give_back(struct adopt *adopt, const json_t *adoption, struct error *
     struct volctl *volctl = adopt->options.volctl;
     const char *name = field_text(adoption, "Name");
     struct progress_place place = {{"adoptions", name}};
-    struct call call = {.method = "DELETE", .segments = {"adoptions", name}};
+    struct call call = {.method = "DELETE", .segments = {"adoptions", name}, .patient = true};
     struct progress *progress;
     bool made;
     int r = prepare(&adopt->engine, adoption, &made, e);

@@ -9,7 +9,36 @@
 #include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+/* Those of a service or a cron job may lack the directories that runtimes are in. */
+#define PATH_MORE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* In one list of directories. */
+static bool find_in(const char *directories, const char *name, char out[PATH_MAX])
+{
+    while (*directories) {
+        size_t length = strcspn(directories, ":");
+
+        if (*directories == '/' &&
+            snprintf(out, PATH_MAX, "%.*s/%s", (int)length, directories, name) < PATH_MAX &&
+            access(out, X_OK) == 0)
+            return true;
+        directories += length + (directories[length] == ':');
+    }
+    return false;
+}
+
+bool child_find(const char *name, char out[PATH_MAX])
+{
+    const char *path = getenv("PATH");
+
+    return (path && find_in(path, name, out)) || find_in(PATH_MORE, name, out);
+}
 
 static int spawn_streams(posix_spawn_file_actions_t *actions, const struct child *child)
 {

@@ -3,8 +3,12 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
+
+/* The program of that name in PATH, or in the directories that programs are in. */
+bool child_find(const char *name, char out[PATH_MAX]);
 
 struct child {
     const char *const *arguments; /* the first is the path; ended by NULL */

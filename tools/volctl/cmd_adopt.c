@@ -1,6 +1,6 @@
 /* volctl adopt: takes the volumes of Docker and Podman over, and gives them back. */
 #include "tools/volctl/adopt.h"
-#include "tools/volctl/client.h"
+#include "tools/volctl/ask.h"
 
 #include "catalog/cleanup.h"
 
@@ -15,7 +15,6 @@ enum {
     KEY_HOST,
     KEY_DATA_ROOT,
     KEY_OFFLINE,
-    PATIENCE_S = 30 * 24 * 3600, /* for a copy, of which the daemon says how far it is */
 };
 
 static const struct argp_option options[] = {
@@ -108,35 +107,19 @@ static void read_operands(struct adopt *adopt)
     adopt->name_count = adopt->options.operand_count - named;
 }
 
-/* On stderr: what is on stdout may be read by a program. The end of the input is a no. */
-static bool ask(void)
-{
-    int answer, c;
-
-    fputs("This will give all volumes back that were moved here from engines.\n"
-          "Are you sure you want to continue? [y/N] ",
-          stderr);
-    answer = getchar();
-    for (c = answer; c != EOF && c != '\n';)
-        c = getchar();
-    return answer == 'y' || answer == 'Y';
-}
-
 static int run(struct adopt *adopt)
 {
-    struct volctl *volctl = adopt->options.volctl;
     struct error e = {0};
     int status;
 
-    if (adopt->undo && adopt->name_count == 0 && !adopt->yes && !adopt->dry_run && !ask()) {
+    if (adopt->undo && adopt->name_count == 0 && !adopt->yes && !adopt->dry_run &&
+        !ask("This will give all volumes back that were moved here from engines.")) {
         error_set(&e, ERROR_DENIED, "cancelled, nothing is given back; --yes does not ask");
         return volctl_report(ERROR_DENIED, &e);
     }
-    volctl->client = client_new(volctl->socket);
     adopt->rows = json_array();
-    if (!volctl->client || !adopt->rows)
+    if (!adopt->rows)
         return volctl_report(-ENOMEM, NULL);
-    client_set_limit(volctl->client, PATIENCE_S);
     status = adopt->undo ? adopt_undo(adopt) : adopt_take(adopt);
     if (json_array_size(adopt->rows) > 0 || status == EXIT_OK)
         if (adopt_print(adopt) != EXIT_OK)

@@ -1,29 +1,20 @@
 /* Runs another program and reads what it prints, to a bound. */
 #include "tools/volctl/program.h"
 
+#include "tools/volctl/child.h"
+
 #include "catalog/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STATUS_NO_PROGRAM = 127, READ_SIZE = 64 << 10 };
-
-/* In the child. Only the three streams are left to it. */
-static _Noreturn void become(const char *const *arguments, int out_fd, int err_fd)
-{
-    int in_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    if (in_fd >= 0 && dup2(in_fd, STDIN_FILENO) >= 0 && dup2(out_fd, STDOUT_FILENO) >= 0 &&
-        dup2(err_fd, STDERR_FILENO) >= 0 && close_range(STDERR_FILENO + 1, ~0U, 0) == 0)
-        execvp(arguments[0], (char *const *)(uintptr_t)arguments);
-    _exit(STATUS_NO_PROGRAM);
-}
+enum { READ_SIZE = 64 << 10 };
 
 static int read_all(int fd, char **out)
 {
@@ -61,8 +52,6 @@ static int explain(const char *program, int status, int err_fd, struct error *e)
 
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_NO_PROGRAM)
-        return error_set(e, ERROR_NOT_FOUND, "there is no program %s in PATH; install it", program);
     said[n > 0 ? n : 0] = 0;
     said[strcspn(said, "\n")] = 0;
     if (WIFSIGNALED(status))
@@ -81,24 +70,44 @@ static int wait_for(pid_t pid)
     return status;
 }
 
+/* Starts it with `path` in the place of its name. */
+static pid_t start(const char *const *arguments, const char *path, int out_fd, int err_fd)
+{
+    size_t count = 0;
+    _cleanup_(free_p) const char **copy = NULL;
+    struct child child = {.in = -1, .out = out_fd, .err = err_fd};
+
+    while (arguments[count])
+        count++;
+    copy = calloc(count + 1, sizeof(*copy));
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, arguments, count * sizeof(*copy));
+    copy[0] = path;
+    child.arguments = copy;
+    return child_start(&child);
+}
+
 int program_read(const char *const *arguments, char **out, struct error *e)
 {
     _cleanup_(close_p) int err_fd = memfd_create("said", MFD_CLOEXEC);
     _cleanup_(close_p) int read_fd = -1;
     _cleanup_(close_p) int write_fd = -1;
     _cleanup_(free_p) char *text = NULL;
+    char path[PATH_MAX];
     int fds[2], status, r;
     pid_t pid;
 
+    if (!child_find(arguments[0], path))
+        return error_set(e, ERROR_NOT_FOUND, "there is no program %s in PATH; install it",
+                         arguments[0]);
     if (err_fd < 0 || pipe2(fds, O_CLOEXEC) < 0)
         return error_set_errno(e, -errno, "%s cannot be run", arguments[0]);
     read_fd = fds[0];
     write_fd = fds[1];
-    pid = fork();
+    pid = start(arguments, path, write_fd, err_fd);
     if (pid < 0)
-        return error_set_errno(e, -errno, "%s cannot be run", arguments[0]);
-    if (pid == 0)
-        become(arguments, write_fd, err_fd);
+        return error_set_errno(e, pid, "%s cannot be run", arguments[0]);
     close(steal_fd(&write_fd));
     r = read_all(read_fd, &text);
     if (r)

@@ -7,6 +7,8 @@
  */
 #include "tools/volctl/runtime.h"
 
+#include "tools/volctl/child.h"
+
 #include "catalog/cleanup.h"
 
 #include <errno.h>
@@ -19,9 +21,6 @@
 #include <unistd.h>
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
-
-/* Those of a service or a cron job may lack the directories that runtimes are in. */
-#define PATH_MORE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static bool is_of_type(const char *path, long type)
 {
@@ -36,34 +35,12 @@ static bool cgroups_are_hybrid(void)
            is_of_type(CGROUP_ROOT "/unified", CGROUP2_SUPER_MAGIC);
 }
 
-/* In one list of directories. */
-static bool find_in(const char *directories, const char *name, char out[PATH_MAX])
-{
-    while (*directories) {
-        size_t length = strcspn(directories, ":");
-
-        if (*directories == '/' &&
-            snprintf(out, PATH_MAX, "%.*s/%s", (int)length, directories, name) < PATH_MAX &&
-            access(out, X_OK) == 0)
-            return true;
-        directories += length + (directories[length] == ':');
-    }
-    return false;
-}
-
-static bool find_program(const char *name, char out[PATH_MAX])
-{
-    const char *path = getenv("PATH");
-
-    return (path && find_in(path, name, out)) || find_in(PATH_MORE, name, out);
-}
-
 static int find_wanted(const char *wanted, struct runtime *out, struct error *e)
 {
     _cleanup_(free_p) char *absolute = NULL;
 
     if (!strchr(wanted, '/'))
-        return find_program(wanted, out->path)
+        return child_find(wanted, out->path)
                    ? 0
                    : error_set(e, ERROR_NOT_FOUND,
                                "there is no runtime '%s' here; install the package of it, or give "
@@ -87,9 +64,9 @@ int runtime_find(const char *wanted, struct runtime *out, struct error *e)
     if (environment && *environment)
         return find_wanted(environment, out, e);
     hybrid = cgroups_are_hybrid();
-    if ((!hybrid && find_program("crun", out->path)) || find_program("runc", out->path))
+    if ((!hybrid && child_find("crun", out->path)) || child_find("runc", out->path))
         return 0;
-    if (hybrid && find_program("crun", out->path))
+    if (hybrid && child_find("crun", out->path))
         return error_set(e, ERROR_NOT_FOUND,
                          "crun is here, but cannot work with this host's control groups, which are "
                          "of both versions (hybrid); install runc: apt-get install runc");
