@@ -67,8 +67,10 @@ static int look_up(struct giving *giving, struct error *e)
 static int check_unused(struct giving *giving, struct error *e)
 {
     _cleanup_(live_mounts_deinit) struct live_mounts live = {0};
-    int r = volumes_scan_live(giving->volumes, &live, e);
+    int r;
 
+    volumes_review_uses(giving->volumes);
+    r = volumes_scan_live(giving->volumes, &live, e);
     return r ? r : volume_refuse_if_used(giving->volumes, &giving->volume, &live, e);
 }
 

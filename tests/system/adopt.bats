@@ -379,6 +379,23 @@ copying() {
     volctl adopt --undo web
 }
 
+@test "one that an engine has mounted does not go, unless the engine has ended" {
+    local mount='{"Name":"web","ID":"some-id"}'
+
+    engine_volume web
+    volctl adopt docker web
+    curl -sS --max-time 10 --unix-socket "$WORK/plugin.sock" -H 'Content-Type:' -d "$mount" \
+        http://localhost/VolumeDriver.Mount
+    fails volctl adopt --undo web
+    [[ $output == *'volume "web" is in use by an engine (mount id some-id)'* ]]
+    [ "$(cat "$TREE/web/file")" = 'of web' ]
+    cp "$(command -v curl)" "$WORK/dockerd" # the name is what tells it
+    "$WORK/dockerd" -sS --max-time 10 --unix-socket "$WORK/plugin.sock" -H 'Content-Type:' \
+        -d "$mount" http://localhost/VolumeDriver.Mount
+    volctl adopt --undo web
+    [ "$(cat "$(data_of web)/file")" = 'of web' ]
+}
+
 @test "it goes back into nothing but an empty place" {
     engine_volume web
     volctl adopt docker web
