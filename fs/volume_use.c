@@ -170,8 +170,10 @@ static int engine_identify(pid_t pid, struct engine_process *engine, int *pidfd,
     if (!process_has_name(pid, DOCKER_PROCESS))
         return 0;
     *pidfd = process_open(pid, &engine->started_at);
-    if (*pidfd < 0)
+    if (*pidfd == -ESRCH)
         return error_set(e, ERROR_UNAVAILABLE, "the engine, process %d, has ended", (int)pid);
+    if (*pidfd < 0)
+        return error_set_errno(e, *pidfd, "the engine, process %d", (int)pid);
     engine->pid = pid;
     return 0;
 }
