@@ -233,8 +233,10 @@ copy_is_going_on() {
     two=$!
     eventually 10 volctl container inspect b >/dev/null
     volctl container rm -f a b
-    ! wait "$one"
-    ! wait "$two"
+    if wait "$one" || wait "$two"; then
+        echo 'a create of a container that was removed meanwhile succeeded'
+        return 1
+    fi
     grep -q 'was given up' "$WORK/b"
     [ ! -e "$TREE/v" ] || is_empty "$TREE/v"
 }
@@ -248,7 +250,10 @@ copy_is_going_on() {
     creating=$!
     eventually 20 copy_is_going_on c
     volume_set_readonly "$TREE/v" 1
-    ! wait "$creating"
+    if wait "$creating"; then
+        echo 'the volume was filled though it is read-only'
+        return 1
+    fi
     is_empty "$TREE/v"
 }
 
