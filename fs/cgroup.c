@@ -201,29 +201,16 @@ static bool is_supervisor(struct span component)
     return span_is(component, "supervisor");
 }
 
-/* What a component is looked at for, with those beside it. */
-struct matcher {
-    bool (*match)(const struct matcher *matcher, struct span before, struct span component,
-                  struct span after, char id[CONTAINER_ID_MAX + 1]);
-    const struct cgroup_names *names;
-};
-
-static bool match_engine(const struct matcher *matcher, struct span before, struct span component,
-                         struct span after, char id[CONTAINER_ID_MAX + 1])
+static bool is_container(struct span before, struct span component, struct span after,
+                         const struct cgroup_names *names, char id[CONTAINER_ID_MAX + 1])
 {
-    (void)matcher;
+    if (names && take_name(component, id) && names->is_known(names->context, id))
+        return true;
     return match_component(before, component, id) && !is_supervisor(after);
 }
 
-static bool match_known(const struct matcher *matcher, struct span before, struct span component,
-                        struct span after, char id[CONTAINER_ID_MAX + 1])
-{
-    return (take_name(component, id) && matcher->names->is_known(matcher->names->context, id)) ||
-           match_engine(matcher, before, component, after, id);
-}
-
 /* The outermost match in one path. */
-static bool path_find(struct span path, const struct matcher *matcher,
+static bool path_find(struct span path, const struct cgroup_names *names,
                       char id[CONTAINER_ID_MAX + 1])
 {
     struct span before = {path.start, 0};
@@ -237,7 +224,7 @@ static bool path_find(struct span path, const struct matcher *matcher,
 
         if (slash)
             after = (struct span){slash + 1, (size_t)(end - slash - 1)};
-        if (component.length && matcher->match(matcher, before, component, after, id))
+        if (component.length && is_container(before, component, after, names, id))
             return true;
         if (!slash)
             return false;
@@ -265,33 +252,23 @@ static bool line_path(struct span line, struct span *path)
     return true;
 }
 
-static bool text_find(const char *text, const struct matcher *matcher,
-                      char id[CONTAINER_ID_MAX + 1])
+bool cgroup_find_container(const char *text, char id[CONTAINER_ID_MAX + 1])
+{
+    return cgroup_find_known(text, NULL, id);
+}
+
+bool cgroup_find_known(const char *text, const struct cgroup_names *names,
+                       char id[CONTAINER_ID_MAX + 1])
 {
     while (*text) {
         size_t length = strcspn(text, "\n");
         struct span line = {text, length};
         struct span path;
 
-        if (line_path(line, &path) && path_find(path, matcher, id))
+        if (line_path(line, &path) && path_find(path, names, id))
             return true;
         text += length + (text[length] == '\n');
     }
     id[0] = 0;
     return false;
-}
-
-bool cgroup_find_container(const char *text, char id[CONTAINER_ID_MAX + 1])
-{
-    const struct matcher matcher = {.match = match_engine};
-
-    return text_find(text, &matcher, id);
-}
-
-bool cgroup_find_known(const char *text, const struct cgroup_names *names,
-                       char id[CONTAINER_ID_MAX + 1])
-{
-    const struct matcher matcher = {match_known, names};
-
-    return text_find(text, &matcher, id);
 }

@@ -23,9 +23,10 @@ struct cgroup_names {
 };
 
 /*
- * Pure: the same, where a control group may also have one of those names, for runtimes that call it
- * as their user called the container (runc and crun by themselves: /web). The outermost of both
- * kinds: what is in a container, and calls itself what it likes, stays of that container.
+ * Pure: the same, where a control group may also have one of those names (NULL: none), for runtimes
+ * that call it as their user called the container (runc and crun by themselves: /web). The
+ * outermost of both kinds: what is in a container, and calls itself what it likes, stays of that
+ * container.
  */
 bool cgroup_find_known(const char *text, const struct cgroup_names *names,
                        char id[CONTAINER_ID_MAX + 1]);
