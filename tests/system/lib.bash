@@ -184,6 +184,21 @@ volctl() {
     timeout 60 "$VOLCTL" "$@"
 }
 
+# The private daemon's own calls.
+# api METHOD PATH [BODY]: the answer; fails on an error, with its text.
+api() {
+    local answer
+
+    answer=$(curl -s -S -m 60 -w '\n%{http_code}' --unix-socket "$SOCKET" -X "$1" \
+        -H 'Content-Type: application/json' ${3:+--data "$3"} "http://localhost/volumefs/$2")
+    if [[ ${answer##*$'\n'} == 2* ]]; then
+        printf '%s\n' "${answer%$'\n'*}"
+    else
+        printf '%s\n' "$answer" >&2
+        return 1
+    fi
+}
+
 # The extended attribute user.volume.$2 of path $1.
 volume_attribute() {
     getfattr --absolute-names --only-values -n "user.volume.$2" "$1"

@@ -11,20 +11,6 @@ setup() {
     daemon_start
 }
 
-# api METHOD PATH [BODY]: the answer; fails on an error, with its text.
-api() {
-    local answer
-
-    answer=$(curl -s -S -m 30 -w '\n%{http_code}' --unix-socket "$SOCKET" -X "$1" \
-        -H 'Content-Type: application/json' ${3:+--data "$3"} "http://localhost/volumefs/$2")
-    if [[ ${answer##*$'\n'} == 2* ]]; then
-        printf '%s\n' "${answer%$'\n'*}"
-    else
-        printf '%s\n' "$answer" >&2
-        return 1
-    fi
-}
-
 # A process to be a container's; sets $PROCESS.
 process_start() {
     sleep 1000 3>&- &
