@@ -84,6 +84,11 @@ struct filter *filter_free(struct filter *filter)
     return NULL;
 }
 
+void filter_free_p(struct filter **filter)
+{
+    filter_free(*filter);
+}
+
 static bool filter_key_parse(const char *text, enum filter_key *out)
 {
     for (size_t i = 0; i < FILTER_KEY_COUNT; i++) {

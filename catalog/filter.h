@@ -18,6 +18,7 @@ struct filter; /* opaque: compiled */
 
 struct filter *filter_new(void); /* NULL: out of memory. Empty: matches everything. */
 struct filter *filter_free(struct filter *filter);
+void filter_free_p(struct filter **filter); /* for _cleanup_ */
 
 /* ERROR_REQUEST_INVALID with Docker's texts: invalid filter 'x', invalid filter 'dangling=[x]'. */
 int filter_add(struct filter *filter, const char *key, const char *value, struct error *e);

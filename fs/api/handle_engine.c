@@ -108,11 +108,6 @@ static int visit_listed(void *context, const struct volume *volume)
     return codec_array_add(listing->volumes, codec_engine_volume(volume, listing->mountpoint));
 }
 
-static void filter_free_p(struct filter **filter)
-{
-    filter_free(*filter);
-}
-
 int engine_list(const struct request *request, struct response *response, struct error *e)
 {
     _cleanup_(filter_free_p) struct filter *filter = NULL;

@@ -39,11 +39,6 @@ static int visit_listed(void *context, const struct volume *volume, uint32_t ref
     return codec_array_add(listing->volumes, codec_volume(volume, listing->mountpoint, references));
 }
 
-static void filter_free_p(struct filter **filter)
-{
-    filter_free(*filter);
-}
-
 int handle_volume_list(const struct request *request, struct response *response, struct error *e)
 {
     _cleanup_(filter_free_p) struct filter *filter = NULL;

@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static void filter_free_p(struct filter **filter)
-{
-    filter_free(*filter);
-}
-
 static struct volume sample;
 
 static int setup(void **state)
