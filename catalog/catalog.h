@@ -131,6 +131,11 @@ int catalog_container_delete(struct catalog *catalog, const char *id, struct err
 int catalog_attach(struct catalog *catalog, const struct container *container,
                    const struct run *run, const struct attachment *attachments, size_t count,
                    int64_t now, struct error *e);
+/* Records a container and what it is attached to in place of what was recorded of both, but how it
+ * is run. Errors as above. */
+int catalog_container_sync(struct catalog *catalog, const struct container *container,
+                           const struct attachment *attachments, size_t count, int64_t now,
+                           struct error *e);
 /* destination NULL: all of the container's. ERROR_NOT_FOUND: none such. The container stays. */
 int catalog_detach(struct catalog *catalog, const char *container_id, const char *destination,
                    struct error *e);

@@ -101,6 +101,36 @@ static int volume_row_touch(struct db *db, const char *id, int64_t now, struct e
     return query_run(query, e);
 }
 
+/* The container is the one given, whatever the attachments say. */
+static int attachment_rows_insert(struct db *db, const struct container *container,
+                                  const struct attachment *attachments, size_t count, int64_t now,
+                                  struct error *e)
+{
+    int r = 0;
+
+    for (size_t i = 0; !r && i < count; i++) {
+        struct attachment attachment = attachments[i];
+
+        memcpy(attachment.container_id, container->id, sizeof(attachment.container_id));
+        r = attachment_row_insert(db, &attachment, e);
+        if (!r && attachment.volume_id[0])
+            r = volume_row_touch(db, attachment.volume_id, now, e);
+    }
+    return r;
+}
+
+/* destination NULL: all of the container's. */
+static int attachment_rows_delete(struct db *db, const char *container_id, const char *destination,
+                                  struct error *e)
+{
+    _query_ struct query *query = db_query(db, "DELETE FROM attachments WHERE container_id = ?1 "
+                                               "AND (?2 IS NULL OR destination = ?2)");
+
+    query_bind_text(query, 1, container_id);
+    query_bind_text(query, 2, destination);
+    return query_run(query, e);
+}
+
 int catalog_attach(struct catalog *catalog, const struct container *container,
                    const struct run *run, const struct attachment *attachments, size_t count,
                    int64_t now, struct error *e)
@@ -113,15 +143,24 @@ int catalog_attach(struct catalog *catalog, const struct container *container,
         r = container_row_put(catalog->db, container, e);
     if (!r)
         r = run_row_put(catalog->db, container->id, run, e);
-    for (size_t i = 0; !r && i < count; i++) {
-        /* The container is the one given, whatever the attachment says. */
-        struct attachment attachment = attachments[i];
+    if (!r)
+        r = attachment_rows_insert(catalog->db, container, attachments, count, now, e);
+    return r ? r : change_commit(&change, e);
+}
 
-        memcpy(attachment.container_id, container->id, sizeof(attachment.container_id));
-        r = attachment_row_insert(catalog->db, &attachment, e);
-        if (!r && attachment.volume_id[0])
-            r = volume_row_touch(catalog->db, attachment.volume_id, now, e);
-    }
+int catalog_container_sync(struct catalog *catalog, const struct container *container,
+                           const struct attachment *attachments, size_t count, int64_t now,
+                           struct error *e)
+{
+    _change_ struct change change = {0};
+    int r = change_begin(&change, catalog, e);
+
+    if (!r)
+        r = container_row_put(catalog->db, container, e);
+    if (!r)
+        r = attachment_rows_delete(catalog->db, container->id, NULL, e);
+    if (!r)
+        r = attachment_rows_insert(catalog->db, container, attachments, count, now, e);
     return r ? r : change_commit(&change, e);
 }
 
@@ -129,16 +168,10 @@ static int attachments_delete(struct catalog *catalog, const char *container_id,
                               const char *destination, struct error *e)
 {
     _change_ struct change change = {0};
-    _query_ struct query *query = NULL;
     int r = change_begin(&change, catalog, e);
 
-    if (r)
-        return r;
-    query = db_query(catalog->db, "DELETE FROM attachments WHERE container_id = ?1 "
-                                  "AND (?2 IS NULL OR destination = ?2)");
-    query_bind_text(query, 1, container_id);
-    query_bind_text(query, 2, destination);
-    r = query_run(query, e);
+    if (!r)
+        r = attachment_rows_delete(catalog->db, container_id, destination, e);
     if (!r && db_changes(catalog->db) == 0)
         return error_set(e, ERROR_NOT_FOUND, "container %s has no attachment%s%s", container_id,
                          destination ? " at " : "", destination ? destination : "");

@@ -18,6 +18,7 @@ int container_row_read(struct query *query, int column, struct container *contai
     if (!container_state_parse(query_column_text(query, column + 3), &container->state))
         query_refuse_row(query);
     container->created_at = query_column_int(query, column + 4);
+    query_column_string(query, column + 5, container->engine, sizeof(container->engine));
     if (name_check_container(container->id, NULL) ||
         (container->name[0] && name_check_container(container->name, NULL)))
         query_refuse_row(query);
@@ -27,9 +28,9 @@ int container_row_read(struct query *query, int column, struct container *contai
 int container_row_put(struct db *db, const struct container *container, struct error *e)
 {
     _query_ struct query *query =
-        db_query(db, "INSERT INTO containers (id, name, runtime, state, created_at) "
-                     "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET "
-                     "name = ?2, runtime = ?3, state = ?4");
+        db_query(db, "INSERT INTO containers (id, name, runtime, state, created_at, engine) "
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET "
+                     "name = ?2, runtime = ?3, state = ?4, engine = ?6");
     int r = name_check_container(container->id, e);
 
     if (!r && container->name[0])
@@ -41,6 +42,7 @@ int container_row_put(struct db *db, const struct container *container, struct e
     query_bind_text(query, 3, container->runtime);
     query_bind_text(query, 4, container_state_name(container->state));
     query_bind_int(query, 5, container->created_at);
+    query_bind_text(query, 6, container->engine);
     r = query_run(query, e);
     if (r == ERROR_EXISTS)
         return error_set(e, r, "container name %s is in use by another container", container->name);

@@ -101,7 +101,8 @@ int volume_rows_each(struct query *query, int (*visit)(void *context, const stru
 /* Within the caller's transaction. ERROR_EXISTS with our text. */
 int volume_row_insert(struct db *db, const struct volume *volume, struct error *e);
 
-#define CONTAINER_COLUMNS "c.id, c.name, c.runtime, c.state, c.created_at"
+#define CONTAINER_COLUMNS_BASE "c.id, c.name, c.runtime, c.state, c.created_at"
+#define CONTAINER_COLUMNS      CONTAINER_COLUMNS_BASE ", c.engine"
 int container_row_read(struct query *query, int column, struct container *container,
                        struct error *e);
 int container_row_put(struct db *db, const struct container *container, struct error *e);

@@ -65,6 +65,7 @@ struct container {
     char id[CONTAINER_ID_MAX + 1];
     char name[NAME_MAX_LENGTH + 1];
     char runtime[DRIVER_NAME_MAX + 1]; /* "volctl", "docker", "podman", "oci", … */
+    char engine[DRIVER_NAME_MAX + 1];  /* whose API lists it, and forgets it; "" none */
     enum container_state state;
     int64_t created_at;
 };

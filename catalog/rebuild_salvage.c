@@ -16,6 +16,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* An engine tells again which containers are its own. */
+#define SALVAGE_COLUMNS CONTAINER_COLUMNS_BASE ", ''"
+
 #define ATTACH_AGAIN "attach containers again before you prune"
 
 typedef int taker(struct rebuild *rebuild, struct query *query, struct error *e);
@@ -165,7 +168,7 @@ static int salvage_take_container_name(struct rebuild *rebuild, struct query *qu
     query_column_string(query, 1, name, sizeof(name));
     if (query_check_row(query, "containers", id, NULL))
         return 0;
-    r = salvage_rows(rebuild, "SELECT " CONTAINER_COLUMNS " FROM containers c WHERE c.id = ?1", id,
+    r = salvage_rows(rebuild, "SELECT " SALVAGE_COLUMNS " FROM containers c WHERE c.id = ?1", id,
                      salvage_take_container, &damaged, e);
     return r || !damaged ? r : salvage_put_stub(rebuild, id, name, e);
 }
@@ -173,8 +176,8 @@ static int salvage_take_container_name(struct rebuild *rebuild, struct query *qu
 static int salvage_containers(struct rebuild *rebuild, struct error *e)
 {
     static const char *const rows[] = {
-        "SELECT " CONTAINER_COLUMNS " FROM containers c ORDER BY c.id",
-        "SELECT " CONTAINER_COLUMNS " FROM containers c ORDER BY c.id DESC",
+        "SELECT " SALVAGE_COLUMNS " FROM containers c ORDER BY c.id",
+        "SELECT " SALVAGE_COLUMNS " FROM containers c ORDER BY c.id DESC",
     };
     static const char *const names[] = {
         "SELECT id, name FROM containers INDEXED BY containers_by_name WHERE name <> '' "

@@ -124,12 +124,13 @@ static const char schema_engines[] =
     "ALTER TABLE uses ADD COLUMN engine_started_at INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE uses ADD COLUMN since INTEGER NOT NULL DEFAULT 0;";
 
+/* Which engine's API a container is known from: it stays until that says otherwise. */
+static const char schema_followed[] =
+    "ALTER TABLE containers ADD COLUMN engine TEXT NOT NULL DEFAULT '';"; /* '': none */
+
 /* Step i takes version i to i + 1. */
 static const char *const schema_steps[SCHEMA_VERSION] = {
-    schema_tables,
-    schema_views,
-    schema_runs,
-    schema_engines,
+    schema_tables, schema_views, schema_runs, schema_engines, schema_followed,
 };
 
 _Static_assert(SCHEMA_APPLICATION_ID == 1450142790, "the tables' step writes this number");
@@ -148,6 +149,8 @@ static int schema_probe(struct db *db, int64_t version, struct error *e)
     if (r == 0 && version >= SCHEMA_VERSION_ENGINES)
         r = db_get_int(db, "SELECT boot_id, engine_pid, engine_started_at, since FROM uses LIMIT 0",
                        &unused, e);
+    if (r == 0 && version >= SCHEMA_VERSION_FOLLOWED)
+        r = db_get_int(db, "SELECT 1 FROM containers WHERE engine <> '' LIMIT 0", &unused, e);
 
     /* Only "no such table" is our finding; a full memory or a lock stays what it is. */
     return r == -EIO ? db_refuse(db, e, "a table is missing") : r;

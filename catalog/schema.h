@@ -11,7 +11,8 @@ enum {
     SCHEMA_APPLICATION_ID = 0x566f6c46, /* "VolF", in the file's header: `file` shows it */
     SCHEMA_VERSION_RUNS = 3,            /* the first with the table `runs` */
     SCHEMA_VERSION_ENGINES = 4,         /* the first in which uses are of an engine's process */
-    SCHEMA_VERSION = 4,
+    SCHEMA_VERSION_FOLLOWED = 5,        /* the first in which containers are of an engine's API */
+    SCHEMA_VERSION = 5,
 };
 
 /*

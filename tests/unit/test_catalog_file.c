@@ -313,7 +313,7 @@ static void test_newer_version_is_refused(void **state)
     change_file(f, "PRAGMA user_version = 77");
     fixture_close(f);
     assert_refused_untouched(f, ERROR_NEWER, "version 77");
-    change_file(f, "PRAGMA user_version = 4");
+    change_file(f, "PRAGMA user_version = 5");
     fixture_open(f);
     fixture_crash_after(f, work_newer);
     assert_refused_untouched(f, ERROR_NEWER, "version 77"); /* read from the WAL */

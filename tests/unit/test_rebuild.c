@@ -217,7 +217,8 @@ static void test_catalog_of_an_older_version_is_salvaged(void **state)
     make_volume(f, 1);
     fixture_attach(f, 1, 1, "/a");
     change_file(
-        f, "DROP TABLE runs; DROP TABLE trees; DROP VIEW container_list; PRAGMA user_version = 2");
+        f, "DROP TABLE runs; DROP TABLE trees; DROP VIEW container_list;"
+           "ALTER TABLE containers DROP COLUMN engine; PRAGMA user_version = 2");
     rebuild(f);
     assert_int_equal(attachments_count(f), 1);
     assert_false(summary.lost);
