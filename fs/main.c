@@ -10,6 +10,7 @@
 #include "fs/activation.h"
 #include "fs/api/api.h"
 #include "fs/cred.h"
+#include "fs/engine/follow.h"
 #include "fs/log.h"
 #include "fs/options.h"
 #include "fs/session.h"
@@ -56,6 +57,8 @@ struct daemon {
     struct activation activation;
     struct api *api;
     struct api *plugin;
+    char driver[NAME_MAX + 1]; /* by which engines know us */
+    struct follow *follow;
 };
 
 /* Root of the first user namespace: only there do mounts with passthrough and all ids exist. */
@@ -224,6 +227,29 @@ static int start_plugin(struct daemon *daemon, struct api_config *config, struct
     return 0;
 }
 
+/* Engines name a driver after its socket. */
+static void find_driver_name(struct daemon *daemon)
+{
+    const char *path =
+        *daemon->options.plugin_socket ? daemon->options.plugin_socket : DEFAULT_PLUGIN_SOCKET;
+    const char *name = strrchr(path, '/');
+
+    name = name ? name + 1 : path;
+    snprintf(daemon->driver, sizeof(daemon->driver), "%.*s", (int)strcspn(name, "."), name);
+}
+
+static int start_following(struct daemon *daemon, struct error *e)
+{
+    const struct follow_config config = {
+        .docker_socket = daemon->options.docker_socket,
+        .podman_socket = daemon->options.podman_socket,
+        .driver = daemon->driver,
+    };
+
+    find_driver_name(daemon);
+    return follow_start(&daemon->follow, daemon->volumes, &config, e);
+}
+
 static int start(struct daemon *daemon, struct error *e)
 {
     struct session_config session = {
@@ -254,6 +280,8 @@ static int start(struct daemon *daemon, struct error *e)
     }
     if (r == 0)
         r = start_plugin(daemon, &api, e);
+    if (r == 0)
+        r = start_following(daemon, e);
     if (r == 0) {
         volumes_problems(daemon->volumes, log_problem, NULL);
         say_state(daemon);
@@ -307,6 +335,7 @@ static void stop(struct daemon *daemon)
         volumes_cancel_copies(daemon->volumes); /* requests of the API may wait for them */
     daemon->plugin = api_stop(daemon->plugin);
     daemon->api = api_stop(daemon->api);
+    daemon->follow = follow_stop(daemon->follow);
     if (daemon->volumes)
         volumes_stop_background(daemon->volumes); /* what it finds is told to the session */
     daemon->session = session_stop(daemon->session);

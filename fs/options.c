@@ -1,6 +1,7 @@
 /*
  * Options. As a mount helper the same settings come in one -o list:
- * store=DIR,socket=PATH,plugin-socket=PATH,log-level=WORD,foreground; what is
+ * store=DIR,socket=PATH,plugin-socket=PATH,docker-socket=PATH,podman-socket=PATH,log-level=WORD,
+ * foreground; what is
  * not ours in it goes to the kernel.
  */
 #include "fs/options.h"
@@ -21,6 +22,8 @@ enum option_key {
     KEY_OPTION = 'o',
     KEY_SOCKET = 256,
     KEY_PLUGIN_SOCKET,
+    KEY_DOCKER_SOCKET,
+    KEY_PODMAN_SOCKET,
     KEY_LOG_LEVEL,
     KEY_NO_PASSTHROUGH,
     KEY_THREADS,
@@ -33,6 +36,10 @@ static const struct argp_option option_table[] = {
     {"socket", KEY_SOCKET, "PATH", 0, "The control socket (default " DEFAULT_SOCKET ")", 0},
     {"plugin-socket", KEY_PLUGIN_SOCKET, "PATH", 0,
      "The engines' volume plugin socket, or none (default " DEFAULT_PLUGIN_SOCKET ")", 0},
+    {"docker-socket", KEY_DOCKER_SOCKET, "PATH", 0,
+     "Docker's API, to know of its containers, or none (default " DEFAULT_DOCKER_SOCKET ")", 0},
+    {"podman-socket", KEY_PODMAN_SOCKET, "PATH", 0,
+     "Podman's, the same (default " DEFAULT_PODMAN_SOCKET ")", 0},
     {"foreground", KEY_FOREGROUND, NULL, 0, "Stay, and log to the terminal", 0},
     {"log-level", KEY_LOG_LEVEL, "WORD", 0, "error, warning, info or debug (default info)", 0},
     {"options", KEY_OPTION, "LIST", 0,
@@ -67,9 +74,14 @@ static int parse_number(struct argp_state *state, const char *option, const char
     return (int)n;
 }
 
+static const char *path_or_none(const char *path)
+{
+    return strcmp(path, "none") == 0 ? "" : path;
+}
+
 static void take_plugin_socket(struct options *options, const char *path)
 {
-    options->plugin_socket = strcmp(path, "none") == 0 ? "" : path;
+    options->plugin_socket = path_or_none(path);
     options->plugin_socket_given = true;
 }
 
@@ -82,7 +94,8 @@ static void parse_level(struct argp_state *state, const char *word, enum log_lev
 /* One item of -o. True if it was ours. */
 static bool take_mount_option(struct argp_state *state, struct options *options, const char *item)
 {
-    static const char *const keys[] = {"store=", "socket=", "plugin-socket=", "log-level="};
+    static const char *const keys[] = {
+        "store=", "socket=", "plugin-socket=", "docker-socket=", "podman-socket=", "log-level="};
     const char *value = NULL;
     size_t i;
 
@@ -107,6 +120,12 @@ static bool take_mount_option(struct argp_state *state, struct options *options,
         break;
     case 2:
         take_plugin_socket(options, value);
+        break;
+    case 3:
+        options->docker_socket = path_or_none(value);
+        break;
+    case 4:
+        options->podman_socket = path_or_none(value);
         break;
     default:
         parse_level(state, value, &options->log_level);
@@ -172,6 +191,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         break;
     case KEY_PLUGIN_SOCKET:
         take_plugin_socket(options, arg);
+        break;
+    case KEY_DOCKER_SOCKET:
+        options->docker_socket = path_or_none(arg);
+        break;
+    case KEY_PODMAN_SOCKET:
+        options->podman_socket = path_or_none(arg);
         break;
     case KEY_FOREGROUND:
         options->foreground = true;
@@ -247,6 +272,8 @@ void options_parse(struct options *options, int argc, char **argv)
     *options = (struct options){.store = DEFAULT_STORE,
                                 .socket = DEFAULT_SOCKET,
                                 .plugin_socket = DEFAULT_PLUGIN_SOCKET,
+                                .docker_socket = DEFAULT_DOCKER_SOCKET,
+                                .podman_socket = DEFAULT_PODMAN_SOCKET,
                                 .log_level = LOG_LEVEL_INFO,
                                 .spin_us = -1,
                                 .helper = is_mount_helper(argv[0])};

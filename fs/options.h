@@ -13,6 +13,9 @@
 #define DEFAULT_SOCKET "/run/volumefs/volumefs.sock"
 /* Where Docker looks for a driver "volumefs". */
 #define DEFAULT_PLUGIN_SOCKET "/run/docker/plugins/volumefs.sock"
+/* Where the engines serve their API. */
+#define DEFAULT_DOCKER_SOCKET "/run/docker.sock"
+#define DEFAULT_PODMAN_SOCKET "/run/podman/podman.sock"
 
 /* Strings are the caller's argv or owned by the process's life. */
 struct options {
@@ -21,6 +24,8 @@ struct options {
     const char *socket;
     const char *plugin_socket; /* "" none */
     bool plugin_socket_given;
+    const char *docker_socket; /* whose containers are followed; "" none */
+    const char *podman_socket;
     char *mount_options; /* for the kernel; NULL: none */
     bool foreground;
     bool no_passthrough;

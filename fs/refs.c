@@ -95,6 +95,7 @@ static struct reference from_attachment(const struct attachment *attachment,
 
     copy_text(reference.container_id, sizeof(reference.container_id), container->id);
     copy_text(reference.container_name, sizeof(reference.container_name), container->name);
+    copy_text(reference.engine, sizeof(reference.engine), container->engine);
     return reference;
 }
 
@@ -137,6 +138,7 @@ static void adopt_container(struct reference *reference, const struct reference 
 {
     memcpy(reference->container_id, as->container_id, sizeof(reference->container_id));
     memcpy(reference->container_name, as->container_name, sizeof(reference->container_name));
+    memcpy(reference->engine, as->engine, sizeof(reference->engine));
     reference->label = as->label;
 }
 
@@ -202,11 +204,12 @@ static void references_count(struct references *references)
         references->containers += starts_container(references, i);
 }
 
-/* Rule 3: whether the container may be the one an engine holds a use for. */
+/* Rule 3: whether the container may be the one an engine holds a use for. One that its engine's API
+ * lists may be in whatever state: engines mount volumes before that says running, and after. */
 static bool accounts_for_use(const struct reference *reference)
 {
-    return (reference->sources & REFERENCE_LIVE) ||
-           ((reference->sources & REFERENCE_RECORDED) && reference->running);
+    return (reference->sources & REFERENCE_LIVE) || ((reference->sources & REFERENCE_RECORDED) &&
+                                                     (reference->running || reference->engine[0]));
 }
 
 /* Marks the first line of each such container, as many as there are uses; returns how many. */

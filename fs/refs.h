@@ -28,7 +28,9 @@ struct reference {
     char *destination;                        /* in the container; "" for a use */
     bool readonly;
     enum access_label label;
-    unsigned sources; /* reference_source bits */
+    unsigned sources;                 /* reference_source bits */
+    char engine[DRIVER_NAME_MAX + 1]; /* whose API knows the container; "" none */
+    bool away; /* that engine cannot be asked now: the line is as it was then */
     bool running;
     pid_t pid; /* a process of it, 0 unknown */
 };

@@ -63,6 +63,8 @@ static struct volumes *volumes_new(const char *mountpoint)
     pthread_cond_init(&volumes->trash_wake, NULL);
     pthread_mutex_init(&volumes->problems_mutex, NULL);
     pthread_mutex_init(&volumes->lately_mutex, NULL);
+    pthread_mutex_init(&volumes->engine_mutex, NULL);
+    pthread_rwlock_init(&volumes->refresh_lock, NULL);
     volumes->mountpoint = strdup(mountpoint);
     volumes->table = volume_table_new();
     volumes->copies = copies_new();
@@ -95,6 +97,8 @@ struct volumes *volumes_free(struct volumes *volumes)
     pthread_mutex_destroy(&volumes->trash_mutex);
     pthread_mutex_destroy(&volumes->problems_mutex);
     pthread_mutex_destroy(&volumes->lately_mutex);
+    pthread_mutex_destroy(&volumes->engine_mutex);
+    pthread_rwlock_destroy(&volumes->refresh_lock);
     live_mounts_deinit(&volumes->lately);
     free(volumes);
     return NULL;

@@ -480,7 +480,9 @@ int volumes_detach(struct volumes *volumes, const char *key, const char *destina
     r = volume_container_lock(volumes, key, volume_container_find, &mask, &container, e);
     if (r)
         return r;
-    r = detach_locked(volumes, &container, destination, &touched, e);
+    r = volume_container_refuse_engines(volumes, &container, e);
+    if (r == 0)
+        r = detach_locked(volumes, &container, destination, &touched, e);
     for (size_t i = 0; i < touched.count; i++)
         volume_access_renew(volumes, touched.items[i].id, true);
     stripes_unlock(volumes, mask);

@@ -144,6 +144,9 @@ static int container_forget(struct volumes *volumes, const struct container *con
                          "You cannot remove a running container %s. Stop the container before "
                          "attempting removal or force remove",
                          container->id);
+    r = volume_container_refuse_engines(volumes, container, e);
+    if (r)
+        return r;
     volumes_cancel_copy(volumes, container->id);
     r = catalog_attachment_each_of_container(volumes->catalog, container->id, unnamed_add, unnamed,
                                              e);

@@ -6,6 +6,7 @@
  * held, so that a visitor may call any use case.
  */
 #include "catalog/cleanup.h"
+#include "fs/volume_engine.h"
 #include "fs/volume_private.h"
 
 #include <errno.h>
@@ -165,6 +166,17 @@ int volumes_each_uncounted(struct volumes *volumes, const struct filter *filter,
                : catalog_volume_each(volumes->catalog, visit_uncounted, &uncounted, e);
 }
 
+/* What is known of an engine that is away is marked. */
+static void mark_away(struct volumes *volumes, struct references *references)
+{
+    for (size_t i = 0; i < references->count; i++) {
+        struct reference *reference = &references->items[i];
+
+        reference->away =
+            reference->engine[0] && volumes_engine_is_away(volumes, reference->engine);
+    }
+}
+
 int volumes_references(struct volumes *volumes, const char *name, struct references *out,
                        struct error *e)
 {
@@ -176,7 +188,11 @@ int volumes_references(struct volumes *volumes, const char *name, struct referen
     r = volumes_get(volumes, name, &volume, e);
     if (r == 0)
         r = volumes_scan_live(volumes, &live, e);
-    return r ? r : references_collect(volumes->catalog, &volume, &live, out, e);
+    if (r == 0)
+        r = references_collect(volumes->catalog, &volume, &live, out, e);
+    if (r == 0)
+        mark_away(volumes, out);
+    return r;
 }
 
 static int64_t monotonic_now(void)
@@ -213,6 +229,8 @@ int volumes_references_lately(struct volumes *volumes, const struct volume *volu
     if (r == 0)
         r = references_collect(volumes->catalog, volume, &volumes->lately, out, e);
     pthread_mutex_unlock(&volumes->lately_mutex);
+    if (r == 0)
+        mark_away(volumes, out);
     return r;
 }
 

@@ -15,6 +15,16 @@ struct problem {
     char *next;
 };
 
+enum { ENGINES_FOLLOWED_MAX = 4 };
+
+/* Of an engine whose API is followed. */
+struct engine_state {
+    const char *name, *socket; /* constant strings */
+    bool away;                 /* it cannot be asked now */
+    char why[256];
+    int64_t since;
+};
+
 struct volumes {
     struct store *store;
     struct catalog *catalog;
@@ -40,6 +50,13 @@ struct volumes {
     struct copies *copies;   /* volume_copy.c */
     struct engines *engines; /* volume_use.c */
     struct transfers *transfers;
+
+    pthread_mutex_t engine_mutex; /* guards states and their count; taken last */
+    struct engine_state engine_states[ENGINES_FOLLOWED_MAX];
+    size_t engine_count;
+    pthread_rwlock_t refresh_lock; /* guards both; held for a whole refresh, under no stripe */
+    void (*refresh)(void *context);
+    void *refresh_context;
 
     pthread_mutex_t lately_mutex; /* guards both; taken after stripes, before the catalog's lock */
     struct live_mounts lately;    /* as of `lately_at`, CLOCK_MONOTONIC; 0: none */
@@ -127,9 +144,10 @@ int volume_find_or_make(struct volumes *volumes, const struct volume_request *re
 
 /* ---- volume_remove.c, with the name's stripe held ---------------------------- */
 
-/* ERROR_IN_USE, naming containers. */
+/* ERROR_IN_USE, naming containers. Those that are only known from this engine's API do not count
+ * (NULL: all do). */
 int volume_refuse_if_used(struct volumes *volumes, const struct volume *volume,
-                          const struct live_mounts *live, struct error *e);
+                          const struct live_mounts *live, const char *engine, struct error *e);
 /* Tombstone, table, trash. */
 int volume_take_away(struct volumes *volumes, const char *id, struct volume_ref ref,
                      struct error *e);
@@ -180,6 +198,9 @@ int volume_container_remove_judged(struct volumes *volumes, const struct contain
 
 /* Whether a runtime of its own has it, which forgets it without us. */
 bool volume_container_is_foreign(const struct container *container);
+/* Whether it is there only as long as it runs: of another runtime, and no engine's, which keeps it
+ * and tells when it goes. */
+bool volume_container_goes_at_end(const struct container *container);
 /* Copy-up, if that has not been done since it was made. */
 int volume_container_copy_if_due(struct volumes *volumes, const char *id, struct error *e);
 /* Kills the process of the run and waits for the end. ERROR_IN_USE: it does not end. */
@@ -239,6 +260,19 @@ void volumes_review_uses(struct volumes *volumes);
 int volumes_recover_uses(struct volumes *volumes, struct error *e);
 struct engines *engines_new(void); /* NULL: no memory */
 struct engines *engines_free(struct engines *engines);
+
+/* ---- volume_engine_state.c ----------------------------------------------------------- */
+
+/* Has the latest of engines recorded, if they can be asked. With nothing held. */
+void volumes_refresh_engines(struct volumes *volumes);
+/* ERROR_IN_USE: it is to be removed where it is known from. */
+int volume_container_refuse_engines(struct volumes *volumes, const struct container *container,
+                                    struct error *e);
+/* Takes off the list what only that engine's API knows. The count stays as it was. */
+void volume_drop_engines_references(struct references *references, const char *engine);
+/* Takes back what that engine's containers refer to the volume with. */
+int volume_detach_engine(struct volumes *volumes, const char *volume_id, const char *engine,
+                         struct error *e);
 
 /* ---- volume_label.c, with the name's stripe held ---------------------------- */
 

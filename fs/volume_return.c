@@ -71,7 +71,7 @@ static int check_unused(struct giving *giving, struct error *e)
 
     volumes_review_uses(giving->volumes);
     r = volumes_scan_live(giving->volumes, &live, e);
-    return r ? r : volume_refuse_if_used(giving->volumes, &giving->volume, &live, e);
+    return r ? r : volume_refuse_if_used(giving->volumes, &giving->volume, &live, NULL, e);
 }
 
 static int check_place(struct giving *giving, struct error *e)

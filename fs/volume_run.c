@@ -43,6 +43,11 @@ bool volume_container_is_foreign(const struct container *container)
     return !is_own_runtime(container->runtime);
 }
 
+bool volume_container_goes_at_end(const struct container *container)
+{
+    return volume_container_is_foreign(container) && !container->engine[0];
+}
+
 static const char *shown_name(const struct container *container)
 {
     return container->name[0] ? container->name : container->id;
@@ -265,7 +270,7 @@ int volumes_container_start(struct volumes *volumes, const char *key,
     r = volume_container_find_exact(volumes, key, out, e);
     if (r == ERROR_NOT_FOUND && request->runtime)
         r = record_foreign(volumes, key, &starting, out, e);
-    else if (r == 0 && volume_container_is_foreign(out))
+    else if (r == 0 && volume_container_goes_at_end(out))
         r = start_foreign_again(volumes, out, &starting, e);
     else if (r == 0)
         r = start_own(volumes, out, &starting, e);
@@ -326,7 +331,7 @@ int volumes_container_end(struct volumes *volumes, const char *key, int exit_cod
     if (r)
         return r;
     r = catalog_run_get(volumes->catalog, container.id, &run, e);
-    goes = run.auto_remove || volume_container_is_foreign(&container);
+    goes = run.auto_remove || volume_container_goes_at_end(&container);
     if (r == 0)
         r = refuse_if_alive(&container, &run, e);
     if (r == 0 && !goes)
@@ -482,7 +487,7 @@ int volume_container_review(struct volumes *volumes, const char *id, int64_t *si
         return r;
     if (run.auto_remove)
         return remove_ended(volumes, &container, &run, e);
-    return volume_container_is_foreign(&container)
+    return volume_container_goes_at_end(&container)
                ? review_foreign(volumes, &container, &run, since, keep, e)
                : 0;
 }
@@ -505,7 +510,8 @@ static int prunable_add(void *context, const struct container *container)
     struct prunable *prunable = context;
     struct container *grown;
 
-    if (container->state == CONTAINER_RUNNING || strcmp(container->runtime, RUNTIME_ATTACH) == 0 ||
+    if (container->state == CONTAINER_RUNNING || container->engine[0] ||
+        strcmp(container->runtime, RUNTIME_ATTACH) == 0 ||
         (container->state == CONTAINER_CREATED && !prunable->all))
         return 0;
     grown = reallocarray(prunable->items, prunable->count + 1, sizeof(*grown));

@@ -229,7 +229,7 @@ static int visit_run(void *context, const struct container *container, const str
 
     if (container->state == CONTAINER_CREATED ||
         (container->state == CONTAINER_EXITED && !run->auto_remove &&
-         !volume_container_is_foreign(container)))
+         !volume_container_goes_at_end(container)))
         return 0;
     fd = container->state == CONTAINER_RUNNING ? process_reopen(run) : -ESRCH;
     if (fd < 0)

@@ -177,13 +177,13 @@ static json_t *reference_value(const struct reference *reference)
 {
     char buffer[13];
 
-    return json_pack("{s:o, s:o, s:o, s:s, s:s, s:b, s:o, s:I}", "Container",
-                     text_value(reference_container(reference, buffer)), "ContainerId",
-                     text_value(reference->container_id), "Destination",
-                     text_value(reference->destination), "Mode", reference->readonly ? "ro" : "rw",
-                     "Label", access_label_name(reference->label), "Running", reference->running,
-                     "Sources", sources_value(reference->sources), "Pid",
-                     (json_int_t)reference->pid);
+    return json_pack(
+        "{s:o, s:o, s:o, s:s, s:s, s:b, s:o, s:I, s:s, s:b}", "Container",
+        text_value(reference_container(reference, buffer)), "ContainerId",
+        text_value(reference->container_id), "Destination", text_value(reference->destination),
+        "Mode", reference->readonly ? "ro" : "rw", "Label", access_label_name(reference->label),
+        "Running", reference->running, "Sources", sources_value(reference->sources), "Pid",
+        (json_int_t)reference->pid, "Engine", reference->engine, "Away", reference->away);
 }
 
 struct json_t *codec_references(const struct references *references)
@@ -291,8 +291,8 @@ struct json_t *codec_container(const struct container *container, const struct r
 
     time_format(container->created_at, created);
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:I, s:o, s:o}", "Id", container->id, "Name",
-        container->name, "Runtime", container->runtime, "State",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:I, s:o, s:o}", "Id", container->id, "Name",
+        container->name, "Runtime", container->runtime, "Engine", container->engine, "State",
         container_state_name(container->state), "CreatedAt", created, "AutoRemove",
         run->auto_remove, "Rootfs", text_value(run->rootfs ? run->rootfs : ""), "Process",
         process_value(run->process), "Pid", (json_int_t)(running ? run->pid : 0), "ExitCode",

@@ -5,6 +5,7 @@
 #include "fs/api/codec.h"
 #include "fs/api/handlers.h"
 #include "fs/api/socket.h"
+#include "fs/volume_engine.h"
 
 #include "catalog/cleanup.h"
 
@@ -142,6 +143,8 @@ int handle_doctor(const struct request *request, struct response *response, stru
     volumes_check_data(api->volumes);
     if (r == 0)
         r = volumes_problems(api->volumes, visit_problem, problems);
+    if (r == 0)
+        r = volumes_check_engines(api->volumes, visit_problem, problems);
     if (r == 0)
         r = volumes_check_uses(api->volumes, visit_problem, problems);
     if (r == 0)

@@ -311,15 +311,6 @@ inspect() {
 # ---- Podman ---------------------------------------------------------------------
 
 # What is installed, but for where the hook and the daemon are.
-make_hooks_directory() {
-    mkdir "$WORK/hooks"
-    jq --arg hook "$VOLUMEFS_BUILD/tools/hook/volumefs-oci-hook" --arg socket "$SOCKET" \
-        --arg tree "$TREE" \
-        '.hook.path = $hook | .hook.args += ["--socket=" + $socket, "--tree=" + $tree]' \
-        "$VOLUMEFS_BUILD/tools/hook/volumefs.json" >"$WORK/hooks/volumefs.json"
-    printf 'hooks_dir = ["%s"]\n' "$WORK/hooks" >>"$WORK/p/containers.conf" # in [engine]
-}
-
 @test "podman: a container is known by its name and its mounts, while it runs" {
     start_container podman web -v "$TREE/foo:/webapp:ro" -v "$TREE/bar/:/bar" -v /etc:/host
     [ "$(refs foo)" = web:/webapp:ro ]

@@ -5,6 +5,8 @@
 #   teardown_file() { engines_stop; work_free; }
 #
 #   docker …  podman …    the commands, against the private engines; the image is $IMAGE
+#   podman_serve          podman's API, which needs a process of its own; podman_stop ends it
+#   docker_kill, podman_unserve KILL   by SIGKILL; docker_start and podman_serve start again
 #   in_docker ARG…        docker run, no network, removed at its end
 #   in_podman ARG…        podman run, the same
 #   each_engine FUNCTION  calls FUNCTION docker, FUNCTION podman
@@ -68,6 +70,20 @@ docker_stop() {
     unmount_below "$WORK/d"
 }
 
+# Its containers run on; its containerd goes with it, and leaves its pid file as it does.
+docker_kill() {
+    local pid=
+
+    read -r pid <"$WORK/d/pid" || true
+    kill -KILL "$pid"
+    eventually "$ENGINE_TIMEOUT" ended "$pid"
+    rm -f "$WORK/d/pid" "$WORK/d/exec/containerd/containerd.pid"
+}
+
+ended() {
+    ! process_is_alive "$1"
+}
+
 # SIGTERM, and time to unmount what it holds.
 end_engine() {
     local waited
@@ -114,12 +130,46 @@ podman_storage_driver() {
 }
 
 podman() {
-    timeout 120 env podman --root "$WORK/p/g" --runroot "$WORK/p/r" --tmpdir "$WORK/p/t" \
-        --runtime runc --log-level error "$@" 3>&-
+    podman_find
+    timeout 120 "${podman_command[@]}" "$@" 3>&-
+}
+
+# The private podman itself, in $podman_command: for those who end it by its id.
+podman_find() {
+    podman_command=(env podman --root "$WORK/p/g" --runroot "$WORK/p/r" --tmpdir "$WORK/p/t"
+        --runtime runc --log-level error)
+}
+
+podman_serve() {
+    local home=$WORK/p
+
+    podman_find
+    "${podman_command[@]}" system service --time 0 "unix://$home/s" >>"$home/log" 2>&1 3>&- &
+    echo $! >"$home/pid"
+    if ! eventually "$ENGINE_TIMEOUT" podman_answers; then
+        tail -n 30 "$home/log"
+        return 1
+    fi
+}
+
+podman_answers() {
+    curl -sf -m 5 --unix-socket "$WORK/p/s" http://localhost/_ping >/dev/null
+}
+
+# podman_unserve [SIGNAL]
+podman_unserve() {
+    local pid=
+
+    [ -e "$WORK/p/pid" ] || return 0
+    read -r pid <"$WORK/p/pid" || true
+    kill -s "${1:-TERM}" "$pid" 2>/dev/null || true
+    eventually "$ENGINE_TIMEOUT" ended "$pid" || return 1
+    rm -f "$WORK/p/pid"
 }
 
 podman_stop() {
     [ -d "$WORK/p" ] || return 0
+    podman_unserve || kill -KILL "$(cat "$WORK/p/pid")"
     podman rm -fa -t 0 >/dev/null 2>&1 || true
     unmount_below "$WORK/p"
 }
@@ -157,6 +207,16 @@ remove_container() {
 # The 12 digits an engine shows of container $2's id.
 container_id() {
     "$1" inspect --format '{{.Id}}' "$2" | cut -c 1-12
+}
+
+# Podman calls our hook from here on.
+make_hooks_directory() {
+    mkdir "$WORK/hooks"
+    jq --arg hook "$VOLUMEFS_BUILD/tools/hook/volumefs-oci-hook" --arg socket "$SOCKET" \
+        --arg tree "$TREE" \
+        '.hook.path = $hook | .hook.args += ["--socket=" + $socket, "--tree=" + $tree]' \
+        "$VOLUMEFS_BUILD/tools/hook/volumefs.json" >"$WORK/hooks/volumefs.json"
+    printf 'hooks_dir = ["%s"]\n' "$WORK/hooks" >>"$WORK/p/containers.conf" # in [engine]
 }
 
 engines_start() {

@@ -1,8 +1,9 @@
 /*
- * Whatever comes as JSON: every reader of the API on the same text. The first byte chooses one, so
- * that a finding names it.
+ * Whatever comes as JSON: every reader of the API, and of engines' APIs, on the same text. The
+ * first byte chooses one, so that a finding names it.
  */
 #include "fs/api/codec.h"
+#include "fs/engine/codec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -80,10 +81,21 @@ static void read_plugin(const char *text, size_t length)
         plugin_body_deinit(&body);
 }
 
+static void read_engine(const char *text, size_t length)
+{
+    char id[CONTAINER_ID_MAX + 1];
+    struct engine_list list;
+
+    if (engine_list_read(text, length, &list, NULL) == 0)
+        engine_list_deinit(&list);
+    (void)!engine_event_read(text, length, id);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const readers[])(const char *text, size_t length) = {
-        read_create, read_change, read_prune, read_attach, read_start, read_filters, read_plugin};
+        read_create, read_change,  read_prune,  read_attach,
+        read_start,  read_filters, read_plugin, read_engine};
     size_t length = size ? size - 1 : 0;
     char *text;
 

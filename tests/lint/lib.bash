@@ -65,8 +65,8 @@ check_confinement() {
             allowed["^fuse"] = "^fs/(session|workers|ops_[a-z_]*|ops|notify|fuse_[a-z_]*)\\.[ch]$"
             allowed["^selinux/"] = "^fs/label_selinux\\.c$"
             allowed["^microhttpd\\.h$"] = "^fs/api/http\\.c$"
-            allowed["^jansson\\.h$"] = "^(catalog/record(_adoption)?|fs/api/(codec|json)[a-z_]*|tools/volctl/(arguments|bundle|call|environment|hook_socket|launch|options|pin)|tools/hook/(bundle|tell|tell_main))\\.[ch]$"
-            allowed["^curl/"] = "^tools/volctl/client\\.c$"
+            allowed["^jansson\\.h$"] = "^(catalog/record(_adoption)?|fs/api/(codec|json)[a-z_]*|fs/engine/codec|tools/volctl/(arguments|bundle|call|environment|hook_socket|launch|options|pin)|tools/hook/(bundle|tell|tell_main))\\.[ch]$"
+            allowed["^curl/"] = "^(tools/volctl/client|fs/engine/http)\\.c$"
             allowed["^archive"] = "^tools/volctl/archive[a-z_]*\\.c$"
             allowed["^libsmartcols"] = "^tools/volctl/(table|show)[a-z_]*\\.c$"
         }

@@ -65,10 +65,12 @@ daemon_status() {
     sed -n "s/^$1: *//p" "$TREE/.volumefs/status"
 }
 
-# Without the sockets of a real daemon: the plugin's is where engines look for it.
+# Without the sockets of a real daemon and of real engines.
+PRIVATE_SOCKETS=(--docker-socket none --podman-socket none)
+
 daemon_start() {
     timeout "$DAEMON_TIMEOUT" "$VOLUMEFS" --store "$STORE" --socket "$SOCKET" \
-        --plugin-socket "$WORK/plugin.sock" "$@" "$TREE" >>"$WORK/daemon.log" 2>&1 3>&- || {
+        --plugin-socket "$WORK/plugin.sock" "${PRIVATE_SOCKETS[@]}" "$@" "$TREE" >>"$WORK/daemon.log" 2>&1 3>&- || {
         cat "$WORK/daemon.log"
         return 1
     }
@@ -80,7 +82,7 @@ daemon_start() {
 # As a service manager runs it: what it says stays in $WORK/daemon.log to the end.
 daemon_start_foreground() {
     "$VOLUMEFS" --foreground --store "$STORE" --socket "$SOCKET" \
-        --plugin-socket "$WORK/plugin.sock" "$@" "$TREE" \
+        --plugin-socket "$WORK/plugin.sock" "${PRIVATE_SOCKETS[@]}" "$@" "$TREE" \
         >>"$WORK/daemon.log" 2>&1 3>&- &
     DAEMON_PID=$!
     export DAEMON_PID

@@ -3,6 +3,7 @@
 
 #include "catalog/cleanup.h"
 #include "fs/volume_adopt.h"
+#include "fs/volume_engine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,6 +110,13 @@ int volumes_remove(struct volumes *volumes, const char *name, unsigned flags,
 {
     (void)volumes;
     return begin(e, "remove %s %u %d", name, flags, (int)origin);
+}
+
+int volumes_engine_remove(struct volumes *volumes, const char *name, const char *engine,
+                          struct error *e)
+{
+    (void)volumes;
+    return begin(e, "remove %s for %s", name, engine);
 }
 
 int volumes_prune(struct volumes *volumes, const struct prune_request *request,
@@ -308,6 +316,12 @@ int volumes_check_uses(struct volumes *volumes, problem_visitor visit, void *con
 {
     (void)volumes;
     return fake_volumes.unseen ? visit(context, "web", "an engine has it mounted", "see") : 0;
+}
+
+int volumes_check_engines(struct volumes *volumes, problem_visitor visit, void *context)
+{
+    (void)volumes;
+    return fake_volumes.engine_away ? visit(context, "docker", "cannot be asked", "start it") : 0;
 }
 
 const char *volumes_mountpoint(const struct volumes *volumes)

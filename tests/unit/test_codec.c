@@ -216,7 +216,9 @@ static void test_volume(void **state)
                              .destination = (char[]){"/data"},
                              .sources = REFERENCE_USE | REFERENCE_LIVE,
                              .running = true,
-                             .pid = 7};
+                             .pid = 7,
+                             .engine = "docker",
+                             .away = true};
     struct references references = {&item, 1, 1};
     struct measure measure = {.size = 99, .known = true};
 
@@ -232,7 +234,8 @@ static void test_volume(void **state)
         "\"Refs\":[{\"Container\":\"3f4b1c0d9e8a\",\"ContainerId\":"
         "\"3f4b1c0d9e8a7f6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b\","
         "\"Destination\":\"/data\",\"Mode\":\"rw\",\"Label\":\"none\",\"Running\":true,"
-        "\"Sources\":[\"use\",\"live\"],\"Pid\":7}],\"UsageData\":{\"Size\":99,\"RefCount\":1}}");
+        "\"Sources\":[\"use\",\"live\"],\"Pid\":7,\"Engine\":\"docker\",\"Away\":true}],"
+        "\"UsageData\":{\"Size\":99,\"RefCount\":1}}");
     volume_deinit(&volume);
 }
 

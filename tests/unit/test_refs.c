@@ -229,6 +229,18 @@ static void test_use_is_not_that_of_a_stopped_container(void **state)
     check(NULL, 2, "m1::rw[u] old:/d:rw[r]");
 }
 
+/* Engines mount before they say that it runs, and unmount after they say that it does not. */
+static void test_use_may_be_that_of_an_engines_container(void **state)
+{
+    (void)state;
+    add_container(ID_WEB, "web", CONTAINER_CREATED);
+    snprintf(fake_catalog.containers[0].engine, sizeof(fake_catalog.containers[0].engine),
+             "docker");
+    add_attachment(ID_WEB, VOLUME, "/x", false);
+    add_use(VOLUME, "m1");
+    check(NULL, 1, "web:/x:rw[ru]");
+}
+
 static void test_live_details(void **state)
 {
     const char *rows[][3] = {{"data", ID_WEB, "/d"}};
@@ -332,6 +344,7 @@ int main(void)
         cmocka_unit_test_setup(test_use_alone_counts, setup),
         cmocka_unit_test_setup(test_use_belongs_to_a_known_container, setup),
         cmocka_unit_test_setup(test_use_is_not_that_of_a_stopped_container, setup),
+        cmocka_unit_test_setup(test_use_may_be_that_of_an_engines_container, setup),
         cmocka_unit_test_setup(test_live_details, setup),
         cmocka_unit_test_setup(test_text, setup),
         cmocka_unit_test_setup(test_broken_catalog_is_passed_on, setup),

@@ -123,14 +123,14 @@ static const struct {
      "prune 0 1", "{\"VolumesDeleted\":[{\"Name\":\"older\",\"Size\":7}],\"SpaceReclaimed\":7,"},
     {"GET", "/volumefs/volumes/web/refs", NULL, 200, NULL,
      "\"Mode\":\"ro\",\"Label\":\"none\",\"Running\":false,\"Sources\":[\"recorded\",\"live\"],"
-     "\"Pid\":42}],\"RefCount\":1}"},
+     "\"Pid\":42,\"Engine\":\"\",\"Away\":false}],\"RefCount\":1}"},
     {"DELETE", "/volumefs/volumes/web/uses", NULL, 204, "end uses of web", ""},
     {"GET", "/volumefs/df", NULL, 200, NULL,
      "{\"Volumes\":[{\"Name\":\"web\",\"Size\":8192,\"Inodes\":2,\"SizeLimit\":4096,"
      "\"RefCount\":3}],\"Store\":{\"Path\":\"/var/lib/volumefs\",\"Size\":"},
     {"POST", "/volumefs/containers/app/attachments", "{\"Volumes\":[\"web:/data\"]}", 201,
      "attach app 1 web:/data",
-     "{\"Id\":\"c1\",\"Name\":\"app\",\"Runtime\":\"\",\"State\":\"created\","
+     "{\"Id\":\"c1\",\"Name\":\"app\",\"Runtime\":\"\",\"Engine\":\"\",\"State\":\"created\","
      "\"CreatedAt\":\"1970-01-01T00:00:00.000000000Z\",\"AutoRemove\":false,\"Rootfs\":\"\","
      "\"Process\":null,\"Pid\":0,\"ExitCode\":null,"
      "\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"web\","
@@ -323,12 +323,13 @@ static void test_doctor_names_problems(void **state)
     assert_int_equal(ask("GET", "/volumefs/doctor", NULL), 200);
     assert_null(strstr(answer_text, "catalog"));
     fake_catalog.check = ERROR_CORRUPT;
-    fake_volumes.data_missing = fake_volumes.unseen = true;
+    fake_volumes.data_missing = fake_volumes.unseen = fake_volumes.engine_away = true;
     assert_int_equal(ask("GET", "/volumefs/doctor", NULL), 200);
     check_says(
         "{\"Subject\":\"catalog\",\"Text\":\"page 7 is damaged\",\"Next\":\"stop the daemon");
     check_says("{\"Subject\":\"web\",\"Text\":\"its data is missing\",\"Next\":\"volctl rm web\"}");
     check_says("{\"Subject\":\"web\",\"Text\":\"an engine has it mounted\",\"Next\":\"see\"}");
+    check_says("{\"Subject\":\"docker\",\"Text\":\"cannot be asked\",\"Next\":\"start it\"}");
 }
 
 static void test_volumes_that_cannot_be_counted_are_shown(void **state)

@@ -27,6 +27,17 @@ static void sources_join(const json_t *ref, char out[TEXT_SHORT])
     }
 }
 
+/* "running", and whether that may be out of date */
+static void state_describe(const json_t *ref, char out[TEXT_SHORT])
+{
+    const char *state = field_bool(ref, "Running") ? "running" : "not running";
+
+    if (field_bool(ref, "Away"))
+        snprintf(out, TEXT_SHORT, "%s (%s is away)", state, field_text(ref, "Engine"));
+    else
+        snprintf(out, TEXT_SHORT, "%s", state);
+}
+
 static int refs_print(const json_t *answer)
 {
     static const struct column columns[] = {
@@ -41,17 +52,17 @@ static int refs_print(const json_t *answer)
         return volctl_report(-ENOMEM, NULL);
     json_array_foreach(json_object_get(answer, "Refs"), i, ref)
     {
-        char sources[TEXT_SHORT], pid[TEXT_SHORT] = "";
+        char sources[TEXT_SHORT], pid[TEXT_SHORT] = "", state[TEXT_SHORT];
         int64_t number = field_number(ref, "Pid");
 
         sources_join(ref, sources);
+        state_describe(ref, state);
         if (number > 0)
             snprintf(pid, sizeof(pid), "%lld", (long long)number);
-        if (table_add(table, (const char *const[]){
-                                 field_text(ref, "Container"), field_text(ref, "Destination"),
-                                 field_text(ref, "Mode"), field_text(ref, "Label"),
-                                 field_bool(ref, "Running") ? "running" : "not running", sources,
-                                 pid}) < 0)
+        if (table_add(table,
+                      (const char *const[]){field_text(ref, "Container"),
+                                            field_text(ref, "Destination"), field_text(ref, "Mode"),
+                                            field_text(ref, "Label"), state, sources, pid}) < 0)
             return volctl_report(-ENOMEM, NULL);
     }
     return table_print(table) == 0 ? EXIT_OK : volctl_report(-EIO, NULL);

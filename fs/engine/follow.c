@@ -1,0 +1,432 @@
+/*
+ * One thread an engine. It subscribes to the events first and asks for the list then, so that
+ * nothing happens unseen between the two; each event makes it ask for that one container again, as
+ * what an event says itself differs between engines; and once more for all when they are over, as
+ * Docker tells of a new name while the old one is listed too. When the stream ends it starts anew.
+ *
+ * Whoever is about to decide by what is known waits for a list that was asked for after he came
+ * (follow_refresh): `mutex` guards the numbers of those, and is held for nothing else.
+ */
+#include "fs/engine/follow.h"
+
+#include "catalog/cleanup.h"
+#include "fs/engine/codec.h"
+#include "fs/engine/http.h"
+#include "fs/log.h"
+#include "fs/volume_engine.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    ENGINES = 2,
+    RETRY_MS = 2000,         /* between looks for an engine that is away */
+    STREAM_WAIT_MS = 1000,   /* for the engine to say that it subscribed us */
+    LIST_AGAIN_MS = 300000,  /* whatever events say */
+    SETTLE_MS = 1000,        /* after events: some come in the middle of what they tell of */
+    REPAIR_MS = 5000,        /* after what could not be recorded */
+    REFRESH_LIMIT_MS = 2000, /* who waits for the latest goes by what is known then */
+    PENDING_MAX = 16,        /* containers asked for one by one; more are one list */
+    MS_PER_S = 1000,
+    NS_PER_MS = 1000 * 1000,
+};
+
+struct follower {
+    struct follow *follow;
+    struct engine engine;
+    const char *socket;
+    struct engine_http *http;
+    pthread_t thread;
+    bool started;
+    bool is_away;         /* said, and for the log */
+    bool stream_was_open; /* when the last list was asked for */
+    int64_t list_due_ms;  /* CLOCK_MONOTONIC */
+    char pending[PENDING_MAX][CONTAINER_ID_MAX + 1];
+    size_t pending_count; /* PENDING_MAX + 1: too many */
+
+    pthread_mutex_t mutex;
+    pthread_cond_t listed;
+    bool connected;
+    uint64_t wanted, done; /* lists */
+};
+
+struct follow {
+    struct volumes *volumes;
+    const char *docker_socket;
+    struct follower followers[ENGINES];
+    atomic_bool stop;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
+}
+
+/* ---- events -------------------------------------------------------------------------- */
+
+static void take_event(void *context, char *line, size_t length)
+{
+    struct follower *follower = context;
+    char id[CONTAINER_ID_MAX + 1];
+
+    if (follower->pending_count > PENDING_MAX || !engine_event_read(line, length, id))
+        return;
+    for (size_t i = 0; i < follower->pending_count; i++)
+        if (strcmp(follower->pending[i], id) == 0)
+            return;
+    if (follower->pending_count < PENDING_MAX)
+        memcpy(follower->pending[follower->pending_count], id, sizeof(id));
+    follower->pending_count++;
+}
+
+/* ---- lists ---------------------------------------------------------------------------- */
+
+static void list_again_in(struct follower *follower, int64_t ms)
+{
+    int64_t due = now_ms() + ms;
+
+    if (due < follower->list_due_ms)
+        follower->list_due_ms = due;
+}
+
+/* What could not be recorded is told, and tried again soon. */
+static void report_unrecorded(struct follower *follower, const char *id, int r,
+                              const struct error *e)
+{
+    log_message(LOG_LEVEL_WARNING, "%s: container %.12s cannot be recorded: %s; it is tried again",
+                follower->engine.name, id,
+                e->text[0] ? e->text
+                : r < 0    ? strerror(-r)
+                           : error_code_name(r));
+    list_again_in(follower, REPAIR_MS);
+}
+
+static void record(struct follower *follower, const struct engine_container *container)
+{
+    struct error e = {0};
+    int r = volumes_engine_put(follower->follow->volumes, &follower->engine, container, &e);
+
+    if (r)
+        report_unrecorded(follower, container->id, r, &e);
+}
+
+static int get_list(struct follower *follower, const char *path, struct engine_list *out,
+                    struct error *e)
+{
+    _cleanup_(free_p) char *body = NULL;
+    size_t length = 0;
+    int r = engine_http_get(follower->http, path, &body, &length, e);
+
+    return r ? r : engine_list_read(body, length, out, e);
+}
+
+static bool is_listed(void *context, const char *id)
+{
+    return engine_list_find(context, id);
+}
+
+/* Everything the engine has now, in place of what was known. */
+static int list_all(struct follower *follower, struct error *e)
+{
+    _cleanup_(engine_list_deinit) struct engine_list list = {0};
+    int r;
+
+    follower->stream_was_open = engine_http_is_streaming(follower->http);
+    follower->list_due_ms = now_ms() + LIST_AGAIN_MS;
+    follower->pending_count = 0; /* what they tell is in the list */
+    r = get_list(follower, "/containers/json?all=1", &list, e);
+    for (size_t i = 0; r == 0 && i < list.count; i++)
+        record(follower, &list.items[i]);
+    return r ? r
+             : volumes_engine_forget_others(follower->follow->volumes, &follower->engine, is_listed,
+                                            &list, e);
+}
+
+static int list_one(struct follower *follower, const char *id, struct error *e)
+{
+    _cleanup_(engine_list_deinit) struct engine_list list = {0};
+    _cleanup_(free_p) char *filter = NULL;
+    _cleanup_(free_p) char *escaped = NULL;
+    _cleanup_(free_p) char *path = NULL;
+    const struct engine_container *container;
+    int r;
+
+    if (asprintf(&filter, "{\"id\":[\"%s\"]}", id) < 0)
+        return -ENOMEM;
+    escaped = engine_http_escape(filter);
+    if (!escaped || asprintf(&path, "/containers/json?all=1&filters=%s", escaped) < 0)
+        return -ENOMEM;
+    r = get_list(follower, path, &list, e);
+    if (r)
+        return r;
+    container = engine_list_find(&list, id);
+    if (!container)
+        return volumes_engine_forget(follower->follow->volumes, &follower->engine, id, e);
+    record(follower, container);
+    return 0;
+}
+
+static int list_pending(struct follower *follower, struct error *e)
+{
+    size_t count = follower->pending_count;
+    int r = 0;
+
+    if (count)
+        list_again_in(follower, SETTLE_MS);
+    follower->pending_count = 0;
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = list_one(follower, follower->pending[i], e);
+    return r;
+}
+
+/* ---- what others wait for ---------------------------------------------------------------- */
+
+static uint64_t lists_wanted(struct follower *follower)
+{
+    uint64_t wanted;
+
+    pthread_mutex_lock(&follower->mutex);
+    wanted = follower->wanted;
+    pthread_mutex_unlock(&follower->mutex);
+    return wanted;
+}
+
+/* Nobody waits for what is away. */
+static void lists_done(struct follower *follower, uint64_t done, bool connected)
+{
+    pthread_mutex_lock(&follower->mutex);
+    follower->done = done;
+    follower->connected = connected;
+    pthread_cond_broadcast(&follower->listed);
+    pthread_mutex_unlock(&follower->mutex);
+}
+
+static void ask_for_list(struct follower *follower)
+{
+    pthread_mutex_lock(&follower->mutex);
+    if (follower->connected) {
+        follower->wanted++;
+        engine_http_wake(follower->http, false);
+    }
+    pthread_mutex_unlock(&follower->mutex);
+}
+
+static void wait_for_list(struct follower *follower, const struct timespec *until)
+{
+    uint64_t wanted;
+
+    pthread_mutex_lock(&follower->mutex);
+    wanted = follower->wanted;
+    while (follower->connected && follower->done < wanted)
+        if (pthread_cond_timedwait(&follower->listed, &follower->mutex, until) != 0)
+            break;
+    pthread_mutex_unlock(&follower->mutex);
+}
+
+static void follow_refresh(void *context)
+{
+    struct follow *follow = context;
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += REFRESH_LIMIT_MS / MS_PER_S;
+    for (size_t i = 0; i < ENGINES; i++)
+        if (follow->followers[i].started)
+            ask_for_list(&follow->followers[i]);
+    for (size_t i = 0; i < ENGINES; i++)
+        if (follow->followers[i].started)
+            wait_for_list(&follow->followers[i], &until);
+}
+
+/* ---- following ----------------------------------------------------------------------------- */
+
+static int list_when_due(struct follower *follower, struct error *e)
+{
+    uint64_t wanted = lists_wanted(follower);
+    int r;
+
+    if (wanted == follower->done && follower->pending_count <= PENDING_MAX &&
+        follower->stream_was_open == engine_http_is_streaming(follower->http) &&
+        now_ms() < follower->list_due_ms)
+        return list_pending(follower, e);
+    r = list_all(follower, e);
+    if (r == 0)
+        lists_done(follower, wanted, true);
+    return r;
+}
+
+static int wait_for_stream(struct follower *follower, struct error *e)
+{
+    int64_t until = now_ms() + STREAM_WAIT_MS;
+    int r = engine_http_stream(follower->http,
+                               "/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D",
+                               take_event, follower, e);
+
+    while (r == 0 && !engine_http_is_streaming(follower->http) && now_ms() < until)
+        r = engine_http_wait(follower->http, (int)(until - now_ms()) + 1, e);
+    return r;
+}
+
+static void say_followed(struct follower *follower)
+{
+    log_message(LOG_LEVEL_INFO, "%s: its containers are known from %s", follower->engine.name,
+                follower->socket);
+    follower->is_away = false;
+    volumes_engine_set_state(follower->follow->volumes, &follower->engine, follower->socket, NULL);
+}
+
+/* Until the engine goes away; *e says how. */
+static int follow_engine(struct follower *follower, struct error *e)
+{
+    int r = wait_for_stream(follower, e);
+
+    if (r == 0)
+        r = list_all(follower, e);
+    if (r)
+        return r;
+    lists_done(follower, lists_wanted(follower), true);
+    say_followed(follower);
+    while (r == 0) {
+        int64_t left = follower->list_due_ms - now_ms();
+
+        r = engine_http_wait(follower->http, left > 0 ? (int)left : 0, e);
+        if (r == 0)
+            r = list_when_due(follower, e);
+    }
+    return r;
+}
+
+static void say_away(struct follower *follower, const char *why)
+{
+    lists_done(follower, lists_wanted(follower), false);
+    if (!follower->is_away && !atomic_load(&follower->follow->stop))
+        log_message(LOG_LEVEL_INFO, "%s: not followed any more: %s", follower->engine.name, why);
+    follower->is_away = true;
+    volumes_engine_set_state(follower->follow->volumes, &follower->engine, follower->socket, why);
+}
+
+/* podman-docker puts Podman's socket where Docker's would be: its containers are Podman's. */
+static bool is_podmans(const struct follower *follower)
+{
+    const struct follower *podman = &follower->follow->followers[1];
+    char mine[PATH_MAX], other[PATH_MAX];
+
+    return follower != podman && podman->started && realpath(follower->socket, mine) &&
+           realpath(podman->socket, other) && strcmp(mine, other) == 0;
+}
+
+static void wait_for_stop(struct follower *follower)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += RETRY_MS / MS_PER_S;
+    pthread_mutex_lock(&follower->mutex);
+    while (!atomic_load(&follower->follow->stop))
+        if (pthread_cond_timedwait(&follower->listed, &follower->mutex, &until) != 0)
+            break;
+    pthread_mutex_unlock(&follower->mutex);
+}
+
+static void *follower_run(void *argument)
+{
+    struct follower *follower = argument;
+
+    while (!atomic_load(&follower->follow->stop)) {
+        struct error e = {0};
+        int r = -ENOENT;
+
+        if (access(follower->socket, F_OK) == 0 && !is_podmans(follower))
+            r = follow_engine(follower, &e);
+        say_away(follower, e.text[0] ? e.text : r < 0 ? strerror(-r) : error_code_name(r));
+        wait_for_stop(follower);
+    }
+    return NULL;
+}
+
+/* ---- start and stop -------------------------------------------------------------------------- */
+
+static int follower_start(struct follower *follower, struct error *e)
+{
+    pthread_condattr_t attributes;
+    int r;
+
+    if (!follower->socket || !*follower->socket)
+        return 0;
+    follower->http = engine_http_new(follower->socket);
+    if (!follower->http)
+        return -ENOMEM;
+    follower->is_away = true;
+    pthread_mutex_init(&follower->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&follower->listed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    follower->started = true;
+    r = pthread_create(&follower->thread, NULL, follower_run, follower);
+    if (r == 0)
+        return 0;
+    follower->started = false;
+    follower->http = engine_http_free(follower->http);
+    return error_set_errno(e, -r, "cannot start the thread that follows %s", follower->engine.name);
+}
+
+int follow_start(struct follow **out, struct volumes *volumes, const struct follow_config *config,
+                 struct error *e)
+{
+    struct follow *follow = calloc(1, sizeof(*follow));
+    int r = 0;
+
+    *out = follow;
+    if (!follow)
+        return -ENOMEM;
+    follow->volumes = volumes;
+    follow->followers[0] =
+        (struct follower){.engine = {"docker", config->driver}, .socket = config->docker_socket};
+    follow->followers[1] =
+        (struct follower){.engine = {"podman", config->driver}, .socket = config->podman_socket};
+    for (size_t i = ENGINES; r == 0 && i-- > 0;) {
+        follow->followers[i].follow = follow;
+        r = follower_start(&follow->followers[i], e);
+    }
+    if (r)
+        *out = follow_stop(follow);
+    else
+        volumes_set_refresh(volumes, follow_refresh, follow);
+    return r;
+}
+
+static void follower_stop(struct follower *follower)
+{
+    if (!follower->started)
+        return;
+    engine_http_wake(follower->http, true);
+    pthread_mutex_lock(&follower->mutex);
+    pthread_cond_broadcast(&follower->listed);
+    pthread_mutex_unlock(&follower->mutex);
+    pthread_join(follower->thread, NULL);
+    follower->http = engine_http_free(follower->http);
+    pthread_cond_destroy(&follower->listed);
+    pthread_mutex_destroy(&follower->mutex);
+}
+
+struct follow *follow_stop(struct follow *follow)
+{
+    if (!follow)
+        return NULL;
+    volumes_set_refresh(follow->volumes, NULL, NULL);
+    atomic_store(&follow->stop, true);
+    for (size_t i = 0; i < ENGINES; i++)
+        follower_stop(&follow->followers[i]);
+    free(follow);
+    return NULL;
+}

@@ -1,0 +1,529 @@
+/*
+ * What an engine's API tells of containers, made into records.
+ *
+ * The engine's word goes for the container's name, its state and the mounts that it lists; other
+ * attachments of the same container (the hook's, or made by hand) stay as they are: an engine never
+ * changes the mounts of a container it has made. The stripes of the volumes and the container are
+ * held from the look to the commit, which is one change of the catalog.
+ *
+ * A host path is a volume's if it leads into the tree. It is looked up in the kernel's cache alone
+ * (RESOLVE_CACHED), as a path of a dead server would hold up whoever follows the engine; where the
+ * cache does not say, the text decides, and what is recorded at the destination stays.
+ */
+#include "fs/volume_engine.h"
+
+#include "catalog/cleanup.h"
+#include "fs/place.h"
+#include "fs/volume_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void engine_container_deinit(struct engine_container *container)
+{
+    for (size_t i = 0; i < container->mount_count; i++) {
+        free(container->mounts[i].volume);
+        free(container->mounts[i].driver);
+        free(container->mounts[i].source);
+        free(container->mounts[i].destination);
+    }
+    free(container->mounts);
+    container->mounts = NULL;
+    container->mount_count = 0;
+}
+
+/* ---- mounts ------------------------------------------------------------------ */
+
+enum sort {
+    SORT_OTHER,   /* nothing of ours */
+    SORT_OURS,    /* of the volume `name` */
+    SORT_UNKNOWN, /* cannot be told */
+};
+
+struct sorted {
+    const struct engine_mount *mount;
+    enum sort sort;
+    char name[NAME_MAX_LENGTH + 1];
+    char *subpath; /* or NULL */
+};
+
+/* "NAME/sub", as seen from the root of the tree. */
+static int sorted_set_inner(struct sorted *sorted, const char *inner)
+{
+    size_t length = strcspn(inner, "/");
+
+    if (length == 0 || inner[0] == '.' || length > NAME_MAX_LENGTH)
+        return 0; /* the tree as a whole, or a view */
+    memcpy(sorted->name, inner, length);
+    sorted->name[length] = 0;
+    sorted->sort = SORT_OURS;
+    if (!inner[length] || !inner[length + 1])
+        return 0;
+    sorted->subpath = strdup(inner + length + 1);
+    return sorted->subpath ? 0 : -ENOMEM;
+}
+
+static int sorted_look(const struct volumes *volumes, struct sorted *sorted)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
+    const char *source = sorted->mount->source;
+    _cleanup_(close_p) int fd = -1;
+    struct place place;
+
+    if (!source || source[0] != '/')
+        return 0;
+    if (place_path_is_within(source, volumes->mountpoint))
+        return sorted_set_inner(sorted, source + strlen(volumes->mountpoint) +
+                                            (source[strlen(volumes->mountpoint)] == '/'));
+    fd = (int)syscall(SYS_openat2, AT_FDCWD, source, &how, sizeof(how));
+    if (fd < 0)
+        sorted->sort = SORT_UNKNOWN;
+    else if (place_of_fd(fd, &place) == 0 && place.is_tree &&
+             place.device == atomic_load(&volumes->tree_device))
+        return sorted_set_inner(sorted, place.inner + 1);
+    return 0;
+}
+
+static int sorted_make(const struct volumes *volumes, const struct engine *engine,
+                       const struct engine_mount *mount, struct sorted *out)
+{
+    *out = (struct sorted){.mount = mount};
+    if (!mount->volume)
+        return sorted_look(volumes, out);
+    if (!mount->driver || strcmp(mount->driver, engine->driver) != 0 ||
+        name_check_volume(mount->volume, NULL) != 0)
+        return 0;
+    snprintf(out->name, sizeof(out->name), "%s", mount->volume);
+    out->sort = SORT_OURS;
+    return 0;
+}
+
+/* ---- attachments ---------------------------------------------------------------- */
+
+struct attachments {
+    struct attachment *items;
+    size_t count;
+};
+
+static void attachments_deinit(struct attachments *attachments)
+{
+    for (size_t i = 0; i < attachments->count; i++)
+        attachment_deinit(&attachments->items[i]);
+    free(attachments->items);
+}
+
+static const struct attachment *attachments_find(const struct attachments *attachments,
+                                                 const char *destination)
+{
+    for (size_t i = 0; i < attachments->count; i++)
+        if (strcmp(attachments->items[i].destination, destination) == 0)
+            return &attachments->items[i];
+    return NULL;
+}
+
+static int attachments_add(struct attachments *attachments, const struct attachment *attachment)
+{
+    struct attachment *grown =
+        reallocarray(attachments->items, attachments->count + 1, sizeof(*grown));
+    int r;
+
+    if (!grown)
+        return -ENOMEM;
+    attachments->items = grown;
+    r = attachment_copy(&grown[attachments->count], attachment);
+    if (r == 0)
+        attachments->count++;
+    return r;
+}
+
+static int attachments_collect(void *context, const struct attachment *attachment,
+                               const struct volume *volume)
+{
+    (void)volume;
+    return attachments_add(context, attachment);
+}
+
+/* Those of `more` at destinations that have none. */
+static int attachments_join(struct attachments *attachments, const struct attachments *more)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < more->count; i++)
+        if (!attachments_find(attachments, more->items[i].destination))
+            r = attachments_add(attachments, &more->items[i]);
+    return r;
+}
+
+static bool text_equal(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool attachment_equal(const struct attachment *a, const struct attachment *b)
+{
+    return strcmp(a->volume_id, b->volume_id) == 0 && text_equal(a->source, b->source) &&
+           text_equal(a->subpath, b->subpath) && a->readonly == b->readonly && a->label == b->label;
+}
+
+/* True if every one of the second is in the first as it is, and there are as many. */
+static bool attachments_equal(const struct attachments *a, const struct attachments *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < b->count; i++) {
+        const struct attachment *found = attachments_find(a, b->items[i].destination);
+
+        if (!found || !attachment_equal(found, &b->items[i]))
+            return false;
+    }
+    return true;
+}
+
+/* ---- putting -------------------------------------------------------------------- */
+
+struct putting {
+    struct volumes *volumes;
+    const struct engine *engine;
+    const struct engine_container *told;
+    struct sorted *mounts; /* as many as told->mounts */
+    bool known;            /* recorded already */
+    struct container container;
+    struct container by_hand; /* recorded by attach, under its name; id "": none */
+    struct attachments before, wanted;
+};
+
+static void putting_deinit(struct putting *putting)
+{
+    for (size_t i = 0; putting->mounts && i < putting->told->mount_count; i++)
+        free(putting->mounts[i].subpath);
+    free(putting->mounts);
+    attachments_deinit(&putting->before);
+    attachments_deinit(&putting->wanted);
+}
+
+static int putting_sort(struct putting *putting)
+{
+    const struct engine_container *told = putting->told;
+    int r = 0;
+
+    putting->mounts = calloc(told->mount_count + 1, sizeof(*putting->mounts));
+    if (!putting->mounts)
+        return -ENOMEM;
+    for (size_t i = 0; r == 0 && i < told->mount_count; i++)
+        r = sorted_make(putting->volumes, putting->engine, &told->mounts[i], &putting->mounts[i]);
+    return r;
+}
+
+/* What the catalog has of it. */
+static int putting_find(struct putting *putting, struct error *e)
+{
+    struct volumes *volumes = putting->volumes;
+    const struct engine_container *told = putting->told;
+    struct container *by_hand = &putting->by_hand;
+    int r = catalog_container_get(volumes->catalog, told->id, &putting->container, e);
+
+    putting->known = r == 0 && strcmp(putting->container.id, told->id) == 0;
+    if (r && r != ERROR_NOT_FOUND && r != ERROR_LIMIT)
+        return r;
+    if (!putting->known)
+        putting->container = (struct container){.created_at = told->created_at};
+    *by_hand = (struct container){0};
+    if (!told->name[0] || strcmp(putting->container.name, told->name) == 0)
+        return 0;
+    r = volume_container_find_exact(volumes, told->name, by_hand, e);
+    if (r == 0 && strcmp(by_hand->runtime, RUNTIME_ATTACH) == 0 && !by_hand->engine[0])
+        return 0;
+    *by_hand = (struct container){0};
+    return r == ERROR_NOT_FOUND ? 0 : r;
+}
+
+static uint64_t putting_mask(const struct putting *putting)
+{
+    uint64_t mask = stripe_of(putting->told->id);
+
+    if (putting->told->name[0])
+        mask |= stripe_of(putting->told->name);
+    if (putting->container.name[0])
+        mask |= stripe_of(putting->container.name);
+    for (size_t i = 0; i < putting->told->mount_count; i++)
+        if (putting->mounts[i].sort == SORT_OURS)
+            mask |= stripe_of(putting->mounts[i].name);
+    return mask;
+}
+
+/* With every stripe that the container goes by, under its old name and its new one. */
+static int putting_lock(struct putting *putting, uint64_t *mask, struct error *e)
+{
+    for (;;) {
+        int r = putting_find(putting, e);
+
+        if (r)
+            return r;
+        *mask = putting_mask(putting);
+        stripes_lock(putting->volumes, *mask);
+        r = putting_find(putting, e); /* it may have changed meanwhile */
+        if (r == 0 && putting_mask(putting) == *mask)
+            return 0;
+        stripes_unlock(putting->volumes, *mask);
+        if (r)
+            return r;
+    }
+}
+
+/* What is recorded at the destination says more than the engine, if it is of the same volume. */
+static int putting_want(struct putting *putting, const struct sorted *sorted)
+{
+    const struct engine_mount *mount = sorted->mount;
+    const struct attachment *before = attachments_find(&putting->before, mount->destination);
+    struct attachment attachment = {.destination = mount->destination,
+                                    .readonly = mount->readonly,
+                                    .subpath = sorted->subpath,
+                                    .label = mount->label};
+    struct volume_entry volume;
+
+    if (attachments_find(&putting->wanted, mount->destination))
+        return 0; /* said twice */
+    if (sorted->sort == SORT_UNKNOWN)
+        return before ? attachments_add(&putting->wanted, before) : 0;
+    if (sorted->sort == SORT_OTHER ||
+        !volume_table_find(putting->volumes->table, sorted->name, &volume))
+        return 0;
+    memcpy(attachment.volume_id, volume.id, sizeof(attachment.volume_id));
+    if (before && strcmp(before->volume_id, volume.id) == 0) {
+        attachment.nocopy = before->nocopy;
+        attachment.unnamed = before->unnamed;
+        memcpy(attachment.propagation, before->propagation, sizeof(attachment.propagation));
+        memcpy(attachment.from, before->from, sizeof(attachment.from));
+        if (attachment.label == LABEL_NONE)
+            attachment.label = before->label;
+    }
+    return attachments_add(&putting->wanted, &attachment);
+}
+
+static int putting_collect(struct putting *putting, struct error *e)
+{
+    _cleanup_(attachments_deinit) struct attachments by_hand = {0};
+    struct catalog *catalog = putting->volumes->catalog;
+    int r = 0;
+
+    if (putting->known)
+        r = catalog_attachment_each_of_container(catalog, putting->container.id,
+                                                 attachments_collect, &putting->before, e);
+    for (size_t i = 0; r == 0 && i < putting->told->mount_count; i++)
+        r = putting_want(putting, &putting->mounts[i]);
+    if (r == 0)
+        r = attachments_join(&putting->wanted, &putting->before);
+    if (r == 0 && putting->by_hand.id[0])
+        r = catalog_attachment_each_of_container(catalog, putting->by_hand.id, attachments_collect,
+                                                 &by_hand, e);
+    return r ? r : attachments_join(&putting->wanted, &by_hand);
+}
+
+/* A list may have been made before the hook told of the start: then its process is there. */
+static enum container_state state_now(const struct putting *putting)
+{
+    if (putting->told->state != CONTAINER_RUNNING && putting->known &&
+        volume_container_runs(putting->volumes, &putting->container))
+        return CONTAINER_RUNNING;
+    return putting->told->state;
+}
+
+/* A name that another has here is left out: it goes by its id. */
+static void putting_describe(struct putting *putting)
+{
+    const struct engine_container *told = putting->told;
+    struct container *container = &putting->container, other;
+
+    memcpy(container->id, told->id, sizeof(container->id));
+    memcpy(container->name, told->name, sizeof(container->name));
+    if (told->name[0] &&
+        volume_container_find_exact(putting->volumes, told->name, &other, NULL) == 0 &&
+        strcmp(other.id, told->id) != 0)
+        container->name[0] = 0;
+    if (!putting->known)
+        snprintf(container->runtime, sizeof(container->runtime), "%s", putting->engine->name);
+    snprintf(container->engine, sizeof(container->engine), "%s", putting->engine->name);
+    container->state = state_now(putting);
+}
+
+/* The one recorded by hand is given up once all that it held is recorded with this one. */
+static int putting_take_over(struct putting *putting, struct error *e)
+{
+    int r = volume_access_drop_container(putting->volumes, putting->by_hand.id, e);
+
+    if (r)
+        return r;
+    memcpy(putting->container.name, putting->told->name, sizeof(putting->container.name));
+    return catalog_container_put(putting->volumes->catalog, &putting->container, NULL, e);
+}
+
+static void renew_all(struct volumes *volumes, const struct attachments *attachments)
+{
+    for (size_t i = 0; i < attachments->count; i++)
+        if (attachments->items[i].volume_id[0])
+            volume_access_renew(volumes, attachments->items[i].volume_id,
+                                attachments->items[i].readonly);
+}
+
+/* In what an engine says of it. */
+static bool container_equal(const struct container *a, const struct container *b)
+{
+    return strcmp(a->name, b->name) == 0 && strcmp(a->engine, b->engine) == 0 &&
+           a->state == b->state;
+}
+
+static int putting_write(struct putting *putting, bool *changed, struct error *e)
+{
+    struct container before = putting->container;
+    int r;
+
+    putting_describe(putting);
+    *changed = !putting->known || putting->by_hand.id[0] ||
+               !container_equal(&before, &putting->container) ||
+               !attachments_equal(&putting->before, &putting->wanted);
+    if (!*changed)
+        return 0;
+    r = catalog_container_sync(putting->volumes->catalog, &putting->container,
+                               putting->wanted.items, putting->wanted.count, time_now(), e);
+    if (r == 0 && putting->by_hand.id[0])
+        r = putting_take_over(putting, e);
+    renew_all(putting->volumes, &putting->before);
+    renew_all(putting->volumes, &putting->wanted);
+    return r;
+}
+
+/* ---- what follows ------------------------------------------------------------------ */
+
+static int apply_label(struct putting *putting, const struct attachment *attachment,
+                       struct error *e)
+{
+    _cleanup_(volume_deinit) struct volume volume = {0};
+    struct volume_entry entry;
+    bool changed;
+    int r;
+
+    if (!volume_table_find_by_id(putting->volumes->table, attachment->volume_id, &entry))
+        return 0;
+    r = catalog_volume_get_by_id(putting->volumes->catalog, entry.id, &volume, e);
+    if (r == 0)
+        r = volume_label_check_owner(putting->volumes, &volume, putting->container.id, e);
+    return r ? r
+             : volume_label_attach(putting->volumes, &volume, entry.ref, attachment->label,
+                                   putting->container.id, &changed, e);
+}
+
+/* The engine has made the container already: it cannot be refused any more, only denied. */
+static void putting_label(struct putting *putting)
+{
+    struct error e = {0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < putting->wanted.count; i++)
+        if (putting->wanted.items[i].volume_id[0])
+            r = apply_label(putting, &putting->wanted.items[i], &e);
+    if (r)
+        volume_container_problem(putting->volumes, putting->container.id,
+                                 e.text[0] ? e.text
+                                 : r < 0   ? strerror(-r)
+                                           : error_code_name(r),
+                                 "the container may not use the volume; remove it");
+}
+
+static void tell_all(struct volumes *volumes, const struct attachments *attachments)
+{
+    struct volume_entry entry;
+
+    for (size_t i = 0; i < attachments->count; i++)
+        if (volume_table_find_by_id(volumes->table, attachments->items[i].volume_id, &entry))
+            volumes_tell_rules(volumes, entry.name, entry.ref);
+}
+
+int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
+                       const struct engine_container *container, struct error *e)
+{
+    _cleanup_(putting_deinit) struct putting putting = {
+        .volumes = volumes, .engine = engine, .told = container};
+    bool changed = false;
+    uint64_t mask;
+    int r = name_check_container(container->id, e);
+
+    if (r == 0)
+        r = putting_sort(&putting);
+    if (r == 0)
+        r = putting_lock(&putting, &mask, e);
+    if (r)
+        return r;
+    r = putting_collect(&putting, e);
+    if (r == 0 && (putting.known || putting.wanted.count))
+        r = putting_write(&putting, &changed, e);
+    if (r == 0 && changed)
+        putting_label(&putting);
+    stripes_unlock(volumes, mask);
+    if (r == 0 && changed)
+        tell_all(volumes, &putting.wanted);
+    return r;
+}
+
+/* ---- forgetting ------------------------------------------------------------------ */
+
+int volumes_engine_forget(struct volumes *volumes, const struct engine *engine, const char *id,
+                          struct error *e)
+{
+    struct container container;
+    uint64_t mask = 0;
+    int r = volume_container_lock(volumes, id, volume_container_find_exact, &mask, &container, e);
+
+    if (r)
+        return r == ERROR_NOT_FOUND ? 0 : r;
+    if (strcmp(container.id, id) == 0 && strcmp(container.engine, engine->name) == 0)
+        r = volume_access_drop_container(volumes, container.id, e);
+    stripes_unlock(volumes, mask);
+    volume_container_problem_clear(volumes, container.id);
+    return r;
+}
+
+struct gone {
+    const struct engine *engine;
+    bool (*is_listed)(void *context, const char *id);
+    void *context;
+    char (*ids)[CONTAINER_ID_MAX + 1];
+    size_t count;
+};
+
+static void gone_deinit(struct gone *gone)
+{
+    free(gone->ids);
+}
+
+static int gone_add(void *context, const struct container *container)
+{
+    struct gone *gone = context;
+    void *grown;
+
+    if (strcmp(container->engine, gone->engine->name) != 0 ||
+        gone->is_listed(gone->context, container->id))
+        return 0;
+    grown = reallocarray(gone->ids, gone->count + 1, sizeof(*gone->ids));
+    if (!grown)
+        return -ENOMEM;
+    gone->ids = grown;
+    memcpy(gone->ids[gone->count++], container->id, sizeof(*gone->ids));
+    return 0;
+}
+
+int volumes_engine_forget_others(struct volumes *volumes, const struct engine *engine,
+                                 bool (*is_listed)(void *context, const char *id), void *context,
+                                 struct error *e)
+{
+    _cleanup_(gone_deinit) struct gone gone = {
+        .engine = engine, .is_listed = is_listed, .context = context};
+    int r = catalog_container_each(volumes->catalog, gone_add, &gone, e);
+
+    for (size_t i = 0; r == 0 && i < gone.count; i++)
+        r = volumes_engine_forget(volumes, engine, gone.ids[i], e);
+    return r;
+}

@@ -1,0 +1,77 @@
+/*
+ * Containers of engines, as their API tells of them: recorded as long as the engine lists them,
+ * running or not. Who follows that API (fs/engine/follow.h) tells what it hears by these calls.
+ */
+#pragma once
+
+#include "fs/volume.h"
+
+struct engine_mount {
+    char *volume;      /* the engine's volume; NULL: a host path is mounted */
+    char *driver;      /* of that volume; NULL: not told */
+    char *source;      /* path on the host; NULL: not told */
+    char *destination; /* absolute, clean */
+    bool readonly;
+    enum access_label label;
+};
+
+/* One container; strings of mounts are owned. */
+struct engine_container {
+    char id[CONTAINER_ID_MAX + 1];
+    char name[NAME_MAX_LENGTH + 1]; /* "" none that could be one here */
+    enum container_state state;
+    int64_t created_at;
+    struct engine_mount *mounts;
+    size_t mount_count;
+};
+void engine_container_deinit(struct engine_container *container);
+
+/* An engine: its name is that of its containers' runtime ("docker", "podman"). */
+struct engine {
+    const char *name;
+    const char *driver; /* the name by which the engine knows our volume driver */
+};
+
+/*
+ * Records a container as the engine has it now, with those of its mounts that are of volumes here;
+ * one that has none is not recorded. What else is known of it (by the hook, by hand) is kept, and
+ * what was attached by hand under its name is its own from here on. A label z or Z takes effect
+ * unless the volume is private to another: that is a problem then, and the container is denied.
+ */
+int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
+                       const struct engine_container *container, struct error *e);
+/* Forgets one that the engine has removed. None such, or another engine's, is no error. */
+int volumes_engine_forget(struct volumes *volumes, const struct engine *engine, const char *id,
+                          struct error *e);
+/* Forgets those of the engine for which `is_listed` says no. */
+int volumes_engine_forget_others(struct volumes *volumes, const struct engine *engine,
+                                 bool (*is_listed)(void *context, const char *id), void *context,
+                                 struct error *e);
+
+/* ---- whether they can be asked -------------------------------------------------- */
+
+/*
+ * An engine's API is followed from now on (`why` NULL), or cannot be: what was known of its
+ * containers stays, and is marked. `engine->name` and `socket` are constant strings that outlive
+ * the volumes.
+ */
+void volumes_engine_set_state(struct volumes *volumes, const struct engine *engine,
+                              const char *socket, const char *why);
+/* Whether what is known of the engine's containers may be out of date. */
+bool volumes_engine_is_away(struct volumes *volumes, const char *engine);
+/* Visits engines that are away and have containers here, as problems. */
+int volumes_check_engines(struct volumes *volumes, problem_visitor visit, void *context);
+
+/*
+ * How to hear the latest of all engines: `refresh` returns when that is recorded, or after a short
+ * while. It is called before volumes are removed or renamed, with nothing held; until it is set,
+ * and after it is set to NULL, nobody is asked.
+ */
+void volumes_set_refresh(struct volumes *volumes, void (*refresh)(void *context), void *context);
+
+/*
+ * The engine removes one of its volumes, and has made sure that none of its containers that are
+ * left refers to it: those do not keep the volume. A missing volume is a success.
+ */
+int volumes_engine_remove(struct volumes *volumes, const char *name, const char *engine,
+                          struct error *e);

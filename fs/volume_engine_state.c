@@ -1,0 +1,214 @@
+/*
+ * Whether engines can be asked, what waits for an administrator where they cannot, and what they
+ * may do to volumes of theirs.
+ */
+#include "fs/volume_engine.h"
+
+#include "catalog/cleanup.h"
+#include "fs/volume_private.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- states ---------------------------------------------------------------------- */
+
+/* With the mutex held. NULL: it is not followed. */
+static struct engine_state *state_find(struct volumes *volumes, const char *name)
+{
+    for (size_t i = 0; i < volumes->engine_count; i++)
+        if (strcmp(volumes->engine_states[i].name, name) == 0)
+            return &volumes->engine_states[i];
+    return NULL;
+}
+
+void volumes_engine_set_state(struct volumes *volumes, const struct engine *engine,
+                              const char *socket, const char *why)
+{
+    struct engine_state *state;
+
+    pthread_mutex_lock(&volumes->engine_mutex);
+    state = state_find(volumes, engine->name);
+    if (!state && volumes->engine_count < ENGINES_FOLLOWED_MAX) {
+        state = &volumes->engine_states[volumes->engine_count++];
+        *state = (struct engine_state){.name = engine->name, .socket = socket};
+    }
+    if (state && (!state->since || state->away != (why != NULL)))
+        state->since = time_now();
+    if (state) {
+        state->away = why != NULL;
+        snprintf(state->why, sizeof(state->why), "%s", why ? why : "");
+    }
+    pthread_mutex_unlock(&volumes->engine_mutex);
+}
+
+bool volumes_engine_is_away(struct volumes *volumes, const char *engine)
+{
+    const struct engine_state *state;
+    bool away;
+
+    pthread_mutex_lock(&volumes->engine_mutex);
+    state = state_find(volumes, engine);
+    away = !state || state->away;
+    pthread_mutex_unlock(&volumes->engine_mutex);
+    return away;
+}
+
+/* ---- problems --------------------------------------------------------------------- */
+
+struct counting {
+    struct {
+        char name[DRIVER_NAME_MAX + 1];
+        size_t containers;
+    } items[ENGINES_FOLLOWED_MAX];
+    size_t count;
+};
+
+static int count_container(void *context, const struct container *container)
+{
+    struct counting *counting = context;
+    size_t i = 0;
+
+    if (!container->engine[0])
+        return 0;
+    while (i < counting->count && strcmp(counting->items[i].name, container->engine) != 0)
+        i++;
+    if (i == ENGINES_FOLLOWED_MAX)
+        return 0;
+    if (i == counting->count)
+        memcpy(counting->items[counting->count++].name, container->engine,
+               sizeof(container->engine));
+    counting->items[i].containers++;
+    return 0;
+}
+
+static int visit_away(struct volumes *volumes, const char *name, size_t containers,
+                      problem_visitor visit, void *context)
+{
+    const struct engine_state *found;
+    struct engine_state state = {.why =
+                                     "it is not followed (see --docker-socket, --podman-socket)"};
+    char text[512 + TIME_TEXT_SIZE], since[TIME_TEXT_SIZE] = "this start";
+
+    pthread_mutex_lock(&volumes->engine_mutex);
+    found = state_find(volumes, name);
+    if (found)
+        state = *found;
+    pthread_mutex_unlock(&volumes->engine_mutex);
+    if (found && !state.away)
+        return 0;
+    if (state.since)
+        time_format(state.since, since);
+    snprintf(text, sizeof(text),
+             "cannot be asked since %s: %s; its %zu container%s with volumes count as they were "
+             "then",
+             since, state.why, containers, containers == 1 ? "" : "s");
+    return visit(context, name, text,
+                 "start it; if it is gone for good: volctl container rm -f for each that "
+                 "volctl container ls shows of it");
+}
+
+int volumes_check_engines(struct volumes *volumes, problem_visitor visit, void *context)
+{
+    struct counting counting = {0};
+    int r = catalog_container_each(volumes->catalog, count_container, &counting, NULL);
+
+    for (size_t i = 0; r == 0 && i < counting.count; i++)
+        r = visit_away(volumes, counting.items[i].name, counting.items[i].containers, visit,
+                       context);
+    return r;
+}
+
+int volume_container_refuse_engines(struct volumes *volumes, const struct container *container,
+                                    struct error *e)
+{
+    const char *name = container->name[0] ? container->name : container->id;
+
+    if (!container->engine[0] || volumes_engine_is_away(volumes, container->engine))
+        return 0;
+    return error_set(e, ERROR_IN_USE,
+                     "container %s is %s's, which has it still; remove it there: %s rm %s", name,
+                     container->engine, container->engine, name);
+}
+
+/* ---- the latest --------------------------------------------------------------------- */
+
+void volumes_set_refresh(struct volumes *volumes, void (*refresh)(void *context), void *context)
+{
+    pthread_rwlock_wrlock(&volumes->refresh_lock);
+    volumes->refresh = refresh;
+    volumes->refresh_context = context;
+    pthread_rwlock_unlock(&volumes->refresh_lock);
+}
+
+void volumes_refresh_engines(struct volumes *volumes)
+{
+    pthread_rwlock_rdlock(&volumes->refresh_lock);
+    if (volumes->refresh)
+        volumes->refresh(volumes->refresh_context);
+    pthread_rwlock_unlock(&volumes->refresh_lock);
+}
+
+/* ---- what an engine removes ------------------------------------------------------------ */
+
+void volume_drop_engines_references(struct references *references, const char *engine)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < references->count; i++) {
+        struct reference *reference = &references->items[i];
+
+        if (reference->sources == REFERENCE_RECORDED && strcmp(reference->engine, engine) == 0)
+            free(reference->destination);
+        else
+            references->items[kept++] = *reference;
+    }
+    references->count = kept;
+}
+
+struct detaching {
+    const char *engine;
+    struct attachment *items; /* container and destination alone */
+    size_t count;
+};
+
+static void detaching_deinit(struct detaching *detaching)
+{
+    for (size_t i = 0; i < detaching->count; i++)
+        attachment_deinit(&detaching->items[i]);
+    free(detaching->items);
+}
+
+static int detaching_add(void *context, const struct attachment *attachment,
+                         const struct container *container)
+{
+    struct detaching *detaching = context;
+    struct attachment *grown;
+    int r;
+
+    if (strcmp(container->engine, detaching->engine) != 0)
+        return 0;
+    grown = reallocarray(detaching->items, detaching->count + 1, sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    detaching->items = grown;
+    r = attachment_copy(&grown[detaching->count], attachment);
+    if (r == 0)
+        detaching->count++;
+    return r;
+}
+
+int volume_detach_engine(struct volumes *volumes, const char *volume_id, const char *engine,
+                         struct error *e)
+{
+    _cleanup_(detaching_deinit) struct detaching detaching = {.engine = engine};
+    int r = catalog_attachment_each_of_volume(volumes->catalog, volume_id, detaching_add,
+                                              &detaching, e);
+
+    for (size_t i = 0; r == 0 && i < detaching.count; i++) {
+        r = catalog_detach(volumes->catalog, detaching.items[i].container_id,
+                           detaching.items[i].destination, e);
+        if (r == ERROR_NOT_FOUND) /* the engine's follower was first */
+            r = 0;
+    }
+    return r;
+}

@@ -1,0 +1,286 @@
+#!/usr/bin/env bats
+# timeout: 300
+# What is known of engines' containers from their APIs: which have a volume, also those that do not
+# run, until the engine removes them.
+
+load lib
+
+setup_file() {
+    require_mounts
+    work_make
+    DRIVER=$(basename "$WORK")
+    PLUGIN=/run/docker/plugins/$DRIVER.sock
+    export DRIVER PLUGIN
+    serve
+    engines_start
+    make_hooks_directory
+    printf '[engine.volume_plugins]\n%s = "%s"\n' "$DRIVER" "$PLUGIN" >>"$CONTAINERS_CONF"
+    podman_serve
+    eventually 10 are_followed
+}
+
+# Podman's service keeps no directory of ours when it ends.
+teardown_file() {
+    local failed=0
+
+    DAEMON_PID=$(daemon_status pid) # one was restarted by a test
+    export DAEMON_PID
+    engines_stop || failed=1
+    work_free || failed=1
+    rm -f "$PLUGIN"
+    return "$failed"
+}
+
+teardown() {
+    local container
+
+    for container in one two three; do
+        remove_container docker "$container" 2>/dev/null || true
+        remove_container podman "$container" 2>/dev/null || true
+    done
+    docker volume ls -q -f "driver=$DRIVER" | xargs -r docker volume rm >/dev/null 2>&1 || true
+    podman volume ls -q | xargs -r podman volume rm -f >/dev/null 2>&1 || true
+    volctl prune -af >/dev/null 2>&1 || true
+    podman volume reload >/dev/null 2>&1 || true
+}
+
+serve() {
+    daemon_start_foreground --plugin-socket "$PLUGIN" --docker-socket "$WORK/d/s" --podman-socket "$WORK/p/s"
+}
+
+are_followed() {
+    grep -q "docker: its containers are known from" "$WORK/daemon.log" &&
+        grep -q "podman: its containers are known from" "$WORK/daemon.log"
+}
+
+# refs_are VOLUME TEXT: within a moment, as events take one.
+refs_are() {
+    eventually 5 refs_are_now "$@" || {
+        printf 'refs of %s: %s\n' "$1" "$(volume_attribute "$TREE/$1" refs)"
+        ls -la "$TREE"
+        volctl ls
+        docker ps -a
+        podman ps -a
+        cat "$WORK/daemon.log"
+        return 1
+    }
+}
+
+refs_are_now() {
+    [ "$(volume_attribute "$TREE/$1" refs)" = "$2" ]
+}
+
+state_of() {
+    volctl refs --format json "$1" | jq -r '.Refs[] | "\(.Container) \(.Running) \(.Engine) \(.Away)"'
+}
+
+state_is() {
+    [ "$(state_of "$1")" = "$2" ]
+}
+
+make_volume() {
+    "$1" volume create --driver "$DRIVER" "$2" >/dev/null
+}
+
+create_container() {
+    "$1" create --network none --name "$2" "${@:3}" "$IMAGE" sleep 1000 >/dev/null
+}
+
+is_known_all_its_life() {
+    local engine=$1
+
+    make_volume "$engine" web
+    create_container "$engine" one -v web:/webapp:ro
+    refs_are web one:/webapp:ro
+    state_is web "one false $engine false"
+    "$engine" start one >/dev/null
+    eventually 5 state_is web "one true $engine false"
+    [ "$(volume_attribute "$TREE/web" refcount)" = 1 ]
+    "$engine" stop -t 0 one >/dev/null
+    eventually 5 state_is web "one false $engine false"
+    "$engine" rename one two
+    refs_are web two:/webapp:ro
+    fails volctl rm web
+    [[ $output == *two:/webapp* ]]
+    "$engine" rm two >/dev/null
+    refs_are web ''
+    [ "$(volctl container ls -q | wc -l)" -eq 0 ]
+    "$engine" volume rm web >/dev/null
+    [ ! -e "$TREE/web" ]
+}
+
+@test "a container is a reference from its creation to its removal, by its names" {
+    each_engine is_known_all_its_life
+}
+
+is_known_by_its_path() {
+    local engine=$1
+
+    mkdir "$TREE/data" "$TREE/data/sub"
+    create_container "$engine" one -v "$TREE/data:/d" -v "$TREE/data/sub:/s:ro"
+    refs_are data $'one:/d:rw\none:/s:ro'
+    [ "$(volume_attribute "$TREE/data" refcount)" = 1 ]
+    "$engine" rm one >/dev/null
+    refs_are data ''
+    rm -r "$TREE/data"
+}
+
+@test "a path of the tree that a container is to have is a reference too" {
+    each_engine is_known_by_its_path
+}
+
+leaves_nothing() {
+    local engine=$1
+
+    make_volume "$engine" awesome
+    "$engine" run --rm --network none -v awesome:/bar "$IMAGE" true
+    refs_are awesome ''
+    "$engine" volume rm awesome >/dev/null
+    [ "$(volctl container ls -q | wc -l)" -eq 0 ]
+}
+
+@test "run --rm leaves nothing" {
+    each_engine leaves_nothing
+}
+
+@test "docker rm -v takes what was unnamed along, and run --rm too" {
+    create_container docker one --volume-driver "$DRIVER" -v /foo -v awesome:/bar
+    eventually 5 has_volumes 2
+    docker rm -v one >/dev/null
+    eventually 5 has_volumes 1
+    docker run --rm --network none --volume-driver "$DRIVER" -v /foo -v awesome:/bar "$IMAGE" true
+    [ "$(volctl ls -q)" = awesome ]
+}
+
+has_volumes() {
+    [ "$(volctl ls -q | wc -l)" -eq "$1" ]
+}
+
+is_asked_before_a_removal() {
+    local engine=$1 i
+
+    for i in 1 2 3 4 5; do
+        make_volume "$engine" "v$i"
+        create_container "$engine" one -v "v$i:/x"
+        fails rmdir "$TREE/v$i"
+        "$engine" rm one >/dev/null
+        rmdir "$TREE/v$i"
+    done
+    if [ "$engine" = podman ]; then
+        podman volume reload >/dev/null
+    fi
+}
+
+@test "before a removal the engine is asked, so that its last word counts" {
+    each_engine is_asked_before_a_removal
+}
+
+@test "what is attached by hand under a container's name is the container's" {
+    mkdir "$TREE/data"
+    volctl attach one data:/by-hand
+    create_container docker one -v "$TREE/data:/d"
+    refs_are data $'one:/by-hand:rw\none:/d:rw'
+    [ "$(volume_attribute "$TREE/data" refcount)" = 1 ]
+    [ "$(volctl container ls --format json | jq -r '.Containers[0].Id')" = "$(docker inspect --format '{{.Id}}' one)" ]
+    docker rm one >/dev/null
+    refs_are data ''
+}
+
+@test "a name that another engine's container has goes to the first" {
+    mkdir "$TREE/data"
+    create_container docker one -v "$TREE/data:/d"
+    refs_are data one:/d:rw
+    create_container podman one -v "$TREE/data:/p"
+    eventually 5 sh -c "[ \$(getfattr --only-values -n user.volume.refcount $TREE/data 2>/dev/null) = 2 ]"
+    refs_are data "$(printf '%s\n' one:/d:rw "$(container_id podman one):/p:rw" | sort)"
+    docker rm one >/dev/null
+    refs_are data "$(container_id podman one):/p:rw"
+}
+
+@test "what an engine has is removed there" {
+    mkdir "$TREE/data"
+    create_container docker one -v "$TREE/data:/d"
+    refs_are data one:/d:rw
+    fails volctl container rm -f one
+    [[ $output == *'docker rm one'* ]]
+    fails volctl detach one
+    [[ $output == *'docker rm one'* ]]
+    volctl container prune -f >/dev/null
+    refs_are data one:/d:rw
+}
+
+# Podman's containers are told of by its hook too, which knows their process.
+@test "what the hook and the engine tell is of one container, that stays when it has ended" {
+    make_volume podman web
+    create_container podman one -v web:/webapp
+    refs_are web one:/webapp:rw
+    podman start one >/dev/null
+    state_is web 'one true podman false'
+    [ "$(volctl container inspect one | jq '.[0].Pid > 0')" = true ]
+    [ "$(volume_attribute "$TREE/web" refcount)" = 1 ]
+    podman stop -t 0 one >/dev/null
+    eventually 5 state_is web 'one false podman false'
+    podman start one >/dev/null
+    state_is web 'one true podman false'
+    podman rm -f -t 0 one >/dev/null
+    refs_are web ''
+    start_container podman one -v web:/webapp:ro
+    state_is web 'one true podman false'
+    [ "$(volume_attribute "$TREE/web" refs)" = one:/webapp:ro ]
+}
+
+@test "with z and Z in an engine's specification the volume has that label" {
+    make_volume docker web
+    create_container docker one -v web:/webapp:z
+    eventually 5 sh -c "[ \$(getfattr --only-values -n user.volume.label $TREE/web 2>/dev/null) = shared ]"
+    docker rm one >/dev/null
+    create_container docker one -v web:/webapp:Z
+    eventually 5 sh -c "[ \$(getfattr --only-values -n user.volume.label $TREE/web 2>/dev/null) = private ]"
+}
+
+@test "what happened while the daemon was away is found at its start" {
+    mkdir "$TREE/data" "$TREE/other"
+    create_container docker one -v "$TREE/data:/d"
+    create_container docker two -v "$TREE/data:/d:ro"
+    refs_are data $'one:/d:rw\ntwo:/d:ro'
+    daemon_stop
+    docker rm one >/dev/null
+    create_container docker three -v "$TREE/other:/o"
+    serve
+    refs_are data two:/d:ro
+    refs_are other three:/o:rw
+}
+
+@test "of an engine that is away what was known stays, marked, until it is back" {
+    mkdir "$TREE/data"
+    create_container docker one -v "$TREE/data:/d"
+    create_container docker two -v "$TREE/data:/d"
+    refs_are data $'one:/d:rw\ntwo:/d:rw'
+    docker_kill
+    eventually 5 state_is data $'one false docker true\ntwo false docker true'
+    volctl refs data | grep -q 'docker is away'
+    volctl doctor >"$WORK/doctor" || true
+    grep -q 'cannot be asked' "$WORK/doctor"
+    fails rmdir "$TREE/data"
+    # who knows that it is gone may say so
+    volctl container rm two
+    refs_are data one:/d:rw
+    docker_start
+    refs_are data $'one:/d:rw\ntwo:/d:rw'
+    eventually 5 state_is data $'one false docker false\ntwo false docker false'
+    docker rm one two >/dev/null
+    refs_are data ''
+    volctl doctor
+}
+
+@test "a service of Podman that is killed and started again loses nothing" {
+    mkdir "$TREE/data"
+    create_container podman one -v "$TREE/data:/d"
+    refs_are data one:/d:rw
+    podman_unserve KILL
+    eventually 5 state_is data 'one false podman true'
+    podman rm one >/dev/null
+    refs_are data one:/d:rw
+    podman_serve
+    refs_are data ''
+}
