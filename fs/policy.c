@@ -19,30 +19,55 @@ bool policy_needs_caller(uint32_t flags, enum operation operation)
     return flags & VOLUME_FLAG_READERS;
 }
 
-static bool asker_only_reads(const struct asker *asker)
+static enum policy_rule asker_rule(const struct asker *asker)
 {
     switch (asker->caller.kind) {
     case CALLER_HOST:
-        return false;
+        return RULE_NONE;
     case CALLER_CONTAINER:
-        return asker->reader;
+        return asker->reader ? RULE_READONLY_ATTACHMENT : RULE_NONE;
     case CALLER_UNKNOWN:
         break;
     }
-    return true;
+    return RULE_UNKNOWN_CALLER;
+}
+
+enum policy_rule policy_find_rule(uint32_t flags, const struct asker *asker,
+                                  enum operation operation)
+{
+    if (!operation_alters(operation))
+        return RULE_NONE; /* open files of a removed volume stay readable, as on unlink */
+    if (flags & VOLUME_FLAG_REMOVED)
+        return RULE_REMOVED_VOLUME;
+    if (flags & VOLUME_FLAG_READONLY)
+        return RULE_READONLY_VOLUME;
+    return policy_needs_caller(flags, operation) ? asker_rule(asker) : RULE_NONE;
+}
+
+static const struct {
+    const char *name;
+    int err;
+} rules[RULE_COUNT] = {
+    [RULE_NONE] = {"none", 0},
+    [RULE_REMOVED_VOLUME] = {"removed-volume", ENOENT},
+    [RULE_READONLY_VOLUME] = {"read-only-volume", EROFS},
+    [RULE_READONLY_ATTACHMENT] = {"read-only-attachment", EROFS},
+    [RULE_UNKNOWN_CALLER] = {"unknown-caller", EROFS},
+};
+
+int policy_rule_errno(enum policy_rule rule)
+{
+    return rules[rule].err;
+}
+
+const char *policy_rule_name(enum policy_rule rule)
+{
+    return rules[rule].name;
 }
 
 int policy_decide(uint32_t flags, const struct asker *asker, enum operation operation)
 {
-    if (!operation_alters(operation))
-        return 0; /* open files of a removed volume stay readable, as on unlink */
-    if (flags & VOLUME_FLAG_REMOVED)
-        return ENOENT;
-    if (flags & VOLUME_FLAG_READONLY)
-        return EROFS;
-    if (policy_needs_caller(flags, operation) && asker_only_reads(asker))
-        return EROFS;
-    return 0;
+    return policy_rule_errno(policy_find_rule(flags, asker, operation));
 }
 
 int policy_administer(const struct caller *caller, uid_t uid, uid_t owner)

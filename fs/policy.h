@@ -25,11 +25,28 @@ struct asker {
     bool reader; /* a container all of whose attachments to the volume are read-only */
 };
 
+/* What refuses. */
+enum policy_rule {
+    RULE_NONE, /* nothing does: it is allowed */
+    RULE_REMOVED_VOLUME,
+    RULE_READONLY_VOLUME,
+    RULE_READONLY_ATTACHMENT,
+    RULE_UNKNOWN_CALLER,
+    RULE_COUNT,
+};
+
 /*
- * 0: allowed; else the errno to answer (positive). `flags` are the volume's
- * (volume_table_flags). `asker` may be NULL where no rule asks who it is
- * (policy_needs_caller).
+ * The rule that refuses, or RULE_NONE. `flags` are the volume's (volume_table_flags). `asker` may
+ * be NULL where no rule asks who it is (policy_needs_caller).
  */
+enum policy_rule policy_find_rule(uint32_t flags, const struct asker *asker,
+                                  enum operation operation);
+/* The errno that it answers (positive), 0 for RULE_NONE; and its name in logs and counters, as
+ * "read-only-volume". */
+int policy_rule_errno(enum policy_rule rule);
+const char *policy_rule_name(enum policy_rule rule);
+
+/* The errno of the rule that refuses; 0: allowed. */
 int policy_decide(uint32_t flags, const struct asker *asker, enum operation operation);
 
 /* True if what a volume with these flags says to the operation depends on who asks. */

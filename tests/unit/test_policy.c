@@ -67,6 +67,31 @@ static void test_readers_and_strangers_change_nothing(void **state)
         }
 }
 
+static void test_the_rule_is_told(void **state)
+{
+    static const struct {
+        uint32_t flags;
+        struct asker asker;
+        enum policy_rule rule;
+    } rows[] = {
+        {0, {{.kind = CALLER_UNKNOWN}, false}, RULE_NONE},
+        {VOLUME_FLAG_REMOVED, {{.kind = CALLER_HOST}, false}, RULE_REMOVED_VOLUME},
+        {VOLUME_FLAG_READONLY, {{.kind = CALLER_HOST}, false}, RULE_READONLY_VOLUME},
+        {VOLUME_FLAG_READERS, {{.kind = CALLER_CONTAINER}, true}, RULE_READONLY_ATTACHMENT},
+        {VOLUME_FLAG_READERS, {{.kind = CALLER_CONTAINER}, false}, RULE_NONE},
+        {VOLUME_FLAG_READERS, {{.kind = CALLER_UNKNOWN}, false}, RULE_UNKNOWN_CALLER},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        assert_int_equal(policy_find_rule(rows[i].flags, &rows[i].asker, OPERATION_CHANGE),
+                         rows[i].rule);
+    for (int rule = RULE_NONE; rule < RULE_COUNT; rule++) {
+        assert_non_null(policy_rule_name((enum policy_rule)rule));
+        assert_int_equal(policy_rule_errno((enum policy_rule)rule) == 0, rule == RULE_NONE);
+    }
+}
+
 static void test_only_the_hosts_root_administers(void **state)
 {
     struct caller caller = {.kind = CALLER_HOST};
@@ -86,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_readers_and_strangers_change_nothing),
+        cmocka_unit_test(test_the_rule_is_told),
         cmocka_unit_test(test_only_the_hosts_root_administers),
     };
 
