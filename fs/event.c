@@ -133,8 +133,6 @@ static bool is_container(const struct event *event, const char *value)
     const char *id = event_get(event, EVENT_CONTAINER_ID);
     size_t length = strlen(value);
 
-    if (!*id)
-        id = name;
     return strcmp(name, value) == 0 || strcmp(id, value) == 0 ||
            (length >= ID_PREFIX_MIN && name_is_anonymous(id) && strncmp(id, value, length) == 0);
 }

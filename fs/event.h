@@ -32,8 +32,8 @@ enum { EVENT_ATTRIBUTES_MAX = 12 };
 /* Attributes that filters know. */
 #define EVENT_ID           "id"           /* of the volume */
 #define EVENT_FROM         "from"         /* its name before */
-#define EVENT_CONTAINER    "container"    /* the name of a container, or its id if it has none */
-#define EVENT_CONTAINER_ID "container-id" /* its id, where the name is another text */
+#define EVENT_CONTAINER    "container"    /* a container's name, if it has one */
+#define EVENT_CONTAINER_ID "container-id" /* and its id */
 
 struct event_attribute {
     const char *key;

@@ -1,6 +1,7 @@
 /*
  * What the daemon says of its life: to the terminal or journal when in the
- * foreground, to syslog in the background. Only main.c and the boundaries of requests log.
+ * foreground, to syslog in the background. Only main.c, the boundaries of requests and the audit of
+ * denials log.
  */
 #pragma once
 

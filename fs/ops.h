@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct audit;
 struct mount;
 struct views;
 struct workers;
@@ -30,6 +31,7 @@ struct session {
     struct volumes *volumes;
     struct volume_table *table;
     struct usage *usage;
+    struct audit *audit;
     struct node_table *nodes;
     struct inode_numbers *numbers;
     struct views *views;
@@ -41,7 +43,6 @@ struct session {
     uint64_t store_device;
     _Atomic int64_t root_changed; /* ns: mtime of the root, when volumes came or went */
     _Atomic uint64_t open_files;
-    _Atomic uint64_t denials;
     struct mount *mount; /* NULL: mounted by libfuse's helper */
     bool by_helper;
     struct workers *workers;
@@ -80,6 +81,12 @@ int target_enter_beside(struct target *target, const struct target *first, fuse_
                         fuse_ino_t ino);
 /* Ends it, before the reply. A change is noted for the volume's usage. */
 void target_leave(struct target *target);
+
+/* Who sends the request, and what it is to the volume. */
+void asker_identify(fuse_req_t req, struct volume_ref volume, struct asker *asker);
+/* Tells the audit that a rule has refused the request. `asker`: as far as it was identified. */
+void denial_note(fuse_req_t req, struct volume_ref volume, const struct asker *asker,
+                 enum operation operation, enum policy_rule rule);
 
 /* What the kernel tells with an open or a write: the writer has not CAP_FSETID; libfuse hands it on
  * from 3.18 on. */

@@ -31,7 +31,7 @@ static bool is_attached(const void *context, const char *name)
     return volume_table_knows(attachments->table, attachments->volume, name);
 }
 
-static void asker_identify(fuse_req_t req, struct volume_ref volume, struct asker *asker)
+void asker_identify(fuse_req_t req, struct volume_ref volume, struct asker *asker)
 {
     struct attachments attachments = {session_of(req)->table, volume};
     struct cgroup_names names = {is_attached, &attachments};
@@ -47,16 +47,16 @@ static int node_decide(fuse_req_t req, const struct node *node, enum operation o
     struct session *session = session_of(req);
     uint32_t flags = volume_table_flags(session->table, node->volume);
     struct asker asker = {.caller.kind = CALLER_UNKNOWN};
-    int err;
+    enum policy_rule rule;
 
     if (policy_needs_caller(flags, operation))
         asker_identify(req, node->volume, &asker);
-    err = policy_decide(flags, &asker, operation);
-    if (err)
-        atomic_fetch_add(&session->denials, 1);
+    rule = policy_find_rule(flags, &asker, operation);
+    if (rule)
+        denial_note(req, node->volume, &asker, operation, rule);
     else if (operation_alters(operation))
         usage_mark_changed(session->usage, node->volume);
-    return err;
+    return policy_rule_errno(rule);
 }
 
 static int target_pin(struct target *target)

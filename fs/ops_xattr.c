@@ -27,14 +27,23 @@ static void identify(fuse_req_t req, struct caller *caller)
 }
 
 /* trusted.* is for the host's administrator, whatever capabilities a container has. */
-static int xattr_decide(fuse_req_t req, const char *name)
+static bool xattr_is_hidden(fuse_req_t req, const char *name, struct caller *caller)
 {
-    struct caller caller;
-
     if (!has_prefix(name, "trusted."))
+        return false;
+    identify(req, caller);
+    return caller->kind != CALLER_HOST;
+}
+
+/* Of a change. */
+static int xattr_decide(fuse_req_t req, const struct target *target, const char *name)
+{
+    struct asker asker = {0};
+
+    if (!xattr_is_hidden(req, name, &asker.caller))
         return 0;
-    identify(req, &caller);
-    return caller.kind == CALLER_HOST ? 0 : EPERM;
+    denial_note(req, target->node->volume, &asker, OPERATION_CHANGE, RULE_ADMINISTRATION);
+    return EPERM;
 }
 
 /* True if the target is a volume's root and `name` one of the told attributes. */
@@ -99,7 +108,7 @@ static int set_acl(fuse_req_t req, const struct target *target, const char *name
 static int node_setxattr(fuse_req_t req, struct target *target, const char *name, const char *value,
                          size_t size, int flags)
 {
-    int err = xattr_decide(req, name);
+    int err = xattr_decide(req, target, name);
 
     if (err)
         return err;
@@ -138,6 +147,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
     struct session *session = session_of(req);
     char *told = NULL, *buffer = thread_buffer(size ? size : 1);
     struct target target;
+    struct caller caller;
     size_t length = 0;
     ssize_t n;
     int err;
@@ -148,7 +158,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
     }
     err = buffer ? target_enter(&target, req, ino, OPERATION_READ) : ENOMEM;
     if (!err) {
-        if (xattr_decide(req, name)) {
+        if (xattr_is_hidden(req, name, &caller)) {
             err = ENODATA; /* as the kernel answers who may not see it */
         } else if (is_told(&target, name)) {
             err = vxattr_get(session, target.node->volume, name, &told, &length);
@@ -254,7 +264,7 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 
     if (!err) {
         if (!is_told(&target, name)) {
-            err = xattr_decide(req, name);
+            err = xattr_decide(req, &target, name);
             if (!err)
                 err = -backing_removexattr(target.fd, node_fd_is_real(target.node), name);
         }

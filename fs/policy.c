@@ -53,6 +53,8 @@ static const struct {
     [RULE_READONLY_VOLUME] = {"read-only-volume", EROFS},
     [RULE_READONLY_ATTACHMENT] = {"read-only-attachment", EROFS},
     [RULE_UNKNOWN_CALLER] = {"unknown-caller", EROFS},
+    [RULE_PRIVATE_VOLUME] = {"private-volume", EACCES},
+    [RULE_ADMINISTRATION] = {"administration", EPERM},
 };
 
 int policy_rule_errno(enum policy_rule rule)
@@ -63,6 +65,18 @@ int policy_rule_errno(enum policy_rule rule)
 const char *policy_rule_name(enum policy_rule rule)
 {
     return rules[rule].name;
+}
+
+const char *operation_name(enum operation operation)
+{
+    static const char *const names[] = {
+        [OPERATION_LOOK] = "look",
+        [OPERATION_READ] = "read",
+        [OPERATION_STORE] = "store",
+        [OPERATION_CHANGE] = "change",
+    };
+
+    return names[operation];
 }
 
 int policy_decide(uint32_t flags, const struct asker *asker, enum operation operation)

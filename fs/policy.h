@@ -32,6 +32,8 @@ enum policy_rule {
     RULE_READONLY_VOLUME,
     RULE_READONLY_ATTACHMENT,
     RULE_UNKNOWN_CALLER,
+    RULE_PRIVATE_VOLUME, /* another container owns it */
+    RULE_ADMINISTRATION, /* for the host's administrator only: policy_administer */
     RULE_COUNT,
 };
 
@@ -45,6 +47,9 @@ enum policy_rule policy_find_rule(uint32_t flags, const struct asker *asker,
  * "read-only-volume". */
 int policy_rule_errno(enum policy_rule rule);
 const char *policy_rule_name(enum policy_rule rule);
+
+/* "look", "read", "store", "change". */
+const char *operation_name(enum operation operation);
 
 /* The errno of the rule that refuses; 0: allowed. */
 int policy_decide(uint32_t flags, const struct asker *asker, enum operation operation);

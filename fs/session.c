@@ -5,6 +5,7 @@
 #include "fs/session.h"
 
 #include "catalog/cleanup.h"
+#include "fs/audit.h"
 #include "fs/backing.h"
 #include "fs/label.h"
 #include "fs/mount.h"
@@ -342,6 +343,7 @@ int session_start(struct session **out, struct volumes *volumes,
     session->volumes = volumes;
     session->table = volumes_table(volumes);
     session->usage = volumes_meter(volumes);
+    session->audit = volumes_audit(volumes);
     session->mountpoint = config->mountpoint;
     session->privileged = config->privileged;
     session->handle_mount = -1;
@@ -431,8 +433,8 @@ void session_status(struct session *session, struct daemon_status *out)
         .nodes = counts.nodes,
         .open_nodes = counts.descriptors,
         .open_files = atomic_load(&session->open_files),
-        .denials = atomic_load(&session->denials),
     };
+    audit_count(session->audit, out->denials);
     if (uname(&kernel) == 0)
         snprintf(out->kernel, sizeof(out->kernel), "%s %.60s", kernel.sysname, kernel.release);
     snprintf(out->passthrough_reason, sizeof(out->passthrough_reason), "%s",

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "fs/policy.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -27,5 +29,7 @@ struct daemon_status {
     uint64_t nodes;      /* inodes the kernel knows */
     uint64_t open_nodes; /* with a descriptor held by the daemon */
     uint64_t open_files;
-    uint64_t denials; /* operations refused by a rule, since the start */
+    uint64_t denials[RULE_COUNT]; /* operations refused since the start, by rule */
 };
+
+uint64_t status_denials(const struct daemon_status *status); /* by any rule */

@@ -11,7 +11,8 @@
  *
  * Locks: a stripe for each volume name, held over a whole change including its
  * system calls; several are taken in order. Under a stripe the locks of access, catalog,
- * table, usage, copies, the watch and problems are taken and dropped again. No path that comes from
+ * table, usage, copies, the watch, problems, the audit and the ring of events are taken and dropped
+ * again. No path that comes from
  * outside is resolved under one (volume_copy.c says why). Events are told with no
  * stripe held, as they may wait for the kernel, and that for the tree.
  */
@@ -70,8 +71,10 @@ static struct volumes *volumes_new(const char *mountpoint)
     volumes->copies = copies_new();
     volumes->engines = engines_new();
     volumes->transfers = transfers_new();
+    volumes->ring = event_ring_new(EVENT_RING_DEFAULT);
+    volumes->audit = volumes->ring ? audit_new(volumes->ring) : NULL;
     if (volumes->mountpoint && volumes->table && volumes->copies && volumes->engines &&
-        volumes->transfers)
+        volumes->transfers && volumes->audit)
         return volumes;
     return volumes_free(volumes);
 }
@@ -84,6 +87,8 @@ struct volumes *volumes_free(struct volumes *volumes)
     copies_free(volumes->copies);
     engines_free(volumes->engines);
     transfers_free(volumes->transfers);
+    audit_free(volumes->audit);
+    event_ring_free(volumes->ring);
     usage_free(volumes->usage);
     catalog_free(volumes->catalog);
     store_free(volumes->store);
@@ -130,6 +135,8 @@ int volumes_start_background(struct volumes *volumes, struct error *e)
 {
     int r = volumes_start_trash(volumes, e);
 
+    if (r == 0)
+        r = volumes_start_audit(volumes, e);
     return r ? r : volumes_start_watch(volumes, e);
 }
 
@@ -137,6 +144,8 @@ void volumes_stop_background(struct volumes *volumes)
 {
     volumes_stop_watch(volumes);
     volumes_stop_trash(volumes);
+    if (volumes->audit)
+        audit_stop(volumes->audit);
 }
 
 void volumes_set_events(struct volumes *volumes, const struct volumes_events *events)
@@ -191,6 +200,16 @@ struct catalog *volumes_catalog(struct volumes *volumes)
 struct usage *volumes_meter(struct volumes *volumes)
 {
     return volumes->usage;
+}
+
+struct event_ring *volumes_event_ring(struct volumes *volumes)
+{
+    return volumes->ring;
+}
+
+struct audit *volumes_audit(struct volumes *volumes)
+{
+    return volumes->audit;
 }
 
 const char *volumes_mountpoint(const struct volumes *volumes)

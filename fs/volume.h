@@ -19,6 +19,8 @@
 #include "fs/usage.h"
 
 struct volumes; /* opaque */
+struct audit;
+struct event_ring;
 
 /*
  * Told of changes that did not come through the tree, after they are durable,
@@ -52,8 +54,8 @@ struct volumes *volumes_free(struct volumes *volumes);
 void volumes_set_events(struct volumes *volumes, const struct volumes_events *events);
 /* Live mounts of the tree are searched for by its device, known once it is mounted. */
 void volumes_set_tree_device(struct volumes *volumes, dev_t device);
-/* Looks which containers that ran still do, and starts the threads that empty the trash and that
- * wait for containers to end. */
+/* Looks which containers that ran still do, and starts the threads that empty the trash, that wait
+ * for containers to end, and that tell of denials. */
 int volumes_start_background(struct volumes *volumes, struct error *e);
 /* Before what is told of events goes. Harmless if it was not started. */
 void volumes_stop_background(struct volumes *volumes);
@@ -62,6 +64,8 @@ struct volume_table *volumes_table(struct volumes *volumes); /* borrowed */
 struct store *volumes_store(struct volumes *volumes);        /* borrowed */
 struct catalog *volumes_catalog(struct volumes *volumes);    /* borrowed */
 struct usage *volumes_meter(struct volumes *volumes);        /* borrowed; told of changed sizes */
+struct event_ring *volumes_event_ring(struct volumes *volumes); /* borrowed: what happened */
+struct audit *volumes_audit(struct volumes *volumes); /* borrowed: told of what is refused */
 const char *volumes_mountpoint(const struct volumes *volumes);
 
 typedef int (*problem_visitor)(void *context, const char *subject, const char *text,

@@ -186,8 +186,10 @@ static int enter(struct taking *taking, struct error *e)
     row = r == 0;
     if (r == 0)
         r = volume_table_insert(volumes->table, volume, &taking->ref);
-    if (r == 0)
+    if (r == 0) {
+        volume_event_created(volumes, volume);
         return 0;
+    }
     if (taking->adoption.copied)
         (void)!store_discard(volumes->store, volume->id, NULL);
     else if (store_leave(volumes->store, volume->id, taking->origin.parent_fd,

@@ -289,6 +289,31 @@ static void attaching_renew_access(const struct attaching *attaching)
                                 attaching->items[i].spec->readonly);
 }
 
+/* What the label has become is asked for anew: it is told as it is now. */
+static void attaching_publish_label(const struct attaching *attaching, const char *volume_id)
+{
+    _cleanup_(volume_deinit) struct volume volume = {0};
+
+    if (catalog_volume_get_by_id(attaching->volumes->catalog, volume_id, &volume, NULL) == 0)
+        volume_event_labelled(attaching->volumes, &volume);
+}
+
+static void attaching_publish(const struct attaching *attaching)
+{
+    for (size_t i = 0; i < attaching->count; i++) {
+        const struct mount_item *item = &attaching->items[i];
+
+        if (!item->name[0])
+            continue;
+        if (item->created)
+            volume_event_created(attaching->volumes, &item->volume);
+        volume_event_attached(attaching->volumes, &attaching->container, &item->volume,
+                              item->spec->destination, item->spec->readonly);
+        if (item->relabelled)
+            attaching_publish_label(attaching, item->volume.id);
+    }
+}
+
 /* What was made on the way may have been looked up before it was taken away again. */
 static void attaching_tell_undone(const struct attaching *attaching)
 {
@@ -347,6 +372,8 @@ static int attaching_commit(struct attaching *attaching, const char *key, struct
     if (r)
         attaching_undo(attaching);
     attaching_renew_access(attaching);
+    if (r == 0)
+        attaching_publish(attaching);
     return r;
 }
 
@@ -454,13 +481,18 @@ static int touched_add(void *context, const struct attachment *attachment,
 static int detach_locked(struct volumes *volumes, const struct container *container,
                          const char *destination, struct touched *touched, struct error *e)
 {
+    _cleanup_(departures_deinit) struct departures departures = {0};
     int r;
 
     r = catalog_attachment_each_of_container(volumes->catalog, container->id, touched_add, touched,
                                              e);
+    if (r == 0)
+        r = volume_event_note_departures(volumes, container->id, destination, &departures, e);
     if (r)
         return r;
     r = catalog_detach(volumes->catalog, container->id, destination, e);
+    if (r == 0)
+        volume_event_departed(volumes, container, &departures);
     if (destination && r == ERROR_NOT_FOUND)
         return error_set(e, r, "container %s has nothing attached at %s",
                          container->name[0] ? container->name : container->id, destination);

@@ -97,6 +97,7 @@ static int rename_locked(struct volumes *volumes, const char *from, const char *
         return r;
     r = volume_table_rename(volumes->table, entry.ref, to);
     assert(r == 0); /* either name's stripe is held */
+    volume_event_renamed(volumes, &volume, from);
     return r;
 }
 
@@ -163,6 +164,7 @@ static int readonly_locked(struct volumes *volumes, const char *name, bool reado
     r = readonly_commit(volumes, &volume, readonly, e);
     if (r)
         return r;
+    volume_event_readonly(volumes, &volume);
     return volume_table_set_flags(volumes->table, entry.ref, readonly ? VOLUME_FLAG_READONLY : 0,
                                   readonly ? 0 : VOLUME_FLAG_READONLY);
 }

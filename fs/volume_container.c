@@ -137,6 +137,7 @@ static int unnamed_add(void *context, const struct attachment *attachment,
 static int container_forget(struct volumes *volumes, const struct container *container,
                             unsigned flags, struct unnamed *unnamed, struct error *e)
 {
+    _cleanup_(departures_deinit) struct departures departures = {0};
     int r;
 
     if (!(flags & CONTAINER_REMOVE_FORCE) && volume_container_runs(volumes, container))
@@ -150,7 +151,13 @@ static int container_forget(struct volumes *volumes, const struct container *con
     volumes_cancel_copy(volumes, container->id);
     r = catalog_attachment_each_of_container(volumes->catalog, container->id, unnamed_add, unnamed,
                                              e);
-    return r ? r : volume_access_drop_container(volumes, container->id, e);
+    if (r == 0)
+        r = volume_event_note_departures(volumes, container->id, NULL, &departures, e);
+    if (r == 0)
+        r = volume_access_drop_container(volumes, container->id, e);
+    if (r == 0)
+        volume_event_departed(volumes, container, &departures);
+    return r;
 }
 
 /* Whether it is the one that was judged: neither made nor started anew. With its stripe held. */

@@ -166,6 +166,8 @@ int volumes_create(struct volumes *volumes, const struct volume_request *request
     stripes_lock(volumes, stripe_of(named.name));
     r = volume_find_or_make(volumes, &named, anonymous ? VOLUME_ANONYMOUS : VOLUME_NAMED, &volume,
                             &ref, &made, e);
+    if (r == 0 && made)
+        volume_event_created(volumes, &volume);
     stripes_unlock(volumes, stripe_of(named.name));
     if (r)
         return r;

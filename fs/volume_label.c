@@ -44,6 +44,7 @@ int volume_label_check_owner(struct volumes *volumes, const struct volume *volum
     r = owner_refers(volumes, volume, owner, &refers, e);
     if (r || !refers)
         return r;
+    volume_event_refused(volumes, volume, container_id);
     return error_set(e, ERROR_DENIED,
                      "volume \"%s\" is private to %s, which still refers to it; remove that "
                      "container, or detach it with: volctl detach %s",

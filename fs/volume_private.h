@@ -1,6 +1,8 @@
 /* What the files of the use cases share: nobody else includes this. */
 #pragma once
 
+#include "fs/audit.h"
+#include "fs/event_ring.h"
 #include "fs/volume.h"
 
 #include <pthread.h>
@@ -50,6 +52,8 @@ struct volumes {
     struct copies *copies;   /* volume_copy.c */
     struct engines *engines; /* volume_use.c */
     struct transfers *transfers;
+    struct event_ring *ring;
+    struct audit *audit;
 
     pthread_mutex_t engine_mutex; /* guards states and their count; taken last */
     struct engine_state engine_states[ENGINES_FOLLOWED_MAX];
@@ -273,6 +277,41 @@ void volume_drop_engines_references(struct references *references, const char *e
 /* Takes back what that engine's containers refer to the volume with. */
 int volume_detach_engine(struct volumes *volumes, const char *volume_id, const char *engine,
                          struct error *e);
+
+/* ---- volume_event.c, with the name's stripe held ----------------------------- */
+
+/*
+ * Publish what was done and is durable: under the stripe, so that a volume's events come in the
+ * order of its changes.
+ */
+void volume_event_created(struct volumes *volumes, const struct volume *volume);
+void volume_event_removed(struct volumes *volumes, const struct volume *volume);
+void volume_event_renamed(struct volumes *volumes, const struct volume *volume, const char *from);
+void volume_event_readonly(struct volumes *volumes, const struct volume *volume);
+void volume_event_labelled(struct volumes *volumes, const struct volume *volume);
+void volume_event_attached(struct volumes *volumes, const struct container *container,
+                           const struct volume *volume, const char *destination, bool readonly);
+/* `action`: EVENT_MOUNT, EVENT_UNMOUNT. */
+void volume_event_used(struct volumes *volumes, enum event_action action,
+                       const struct volume_entry *volume, const char *mount_id);
+
+/* What a container had attached, to be told when it is detached. {0} is none. */
+struct departure;
+struct departures {
+    struct departure *items;
+    size_t count;
+};
+/* What it has at the destination; NULL: all. */
+int volume_event_note_departures(struct volumes *volumes, const char *container_id,
+                                 const char *destination, struct departures *out, struct error *e);
+void volume_event_departed(struct volumes *volumes, const struct container *container,
+                           const struct departures *departures);
+void departures_deinit(struct departures *departures);
+
+int volumes_start_audit(struct volumes *volumes, struct error *e);
+/* A container was refused what is private to another. */
+void volume_event_refused(struct volumes *volumes, const struct volume *volume,
+                          const char *container_id);
 
 /* ---- volume_label.c, with the name's stripe held ---------------------------- */
 

@@ -155,8 +155,10 @@ static int remove_locked(struct volumes *volumes, const struct removal *removal,
         return r;
     r = removal->flags & REMOVE_IF_EMPTY ? take_away_if_empty(volumes, &volume, entry.ref, e)
                                          : volume_take_away(volumes, volume.id, entry.ref, e);
-    if (r == 0)
+    if (r == 0) {
         volumes_problem_clear(volumes, volume.name);
+        volume_event_removed(volumes, &volume);
+    }
     return r;
 }
 

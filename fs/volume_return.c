@@ -101,6 +101,7 @@ static void forget(struct giving *giving, struct error *e)
         store_leave_end(volumes->store, giving->volume.id);
     volumes_wake_trash(volumes);
     volumes_problem_clear(volumes, giving->volume.name);
+    volume_event_removed(volumes, &giving->volume);
     if (r)
         volumes_problem_set(volumes, giving->volume.id, e ? e->text : "",
                             "its data went back to its engine; the next start of volumefs takes it "
@@ -171,7 +172,9 @@ static int replace(struct giving *giving, int data_fd, struct error *e)
         r = error_set_errno(e, -errno, "%s has the data, but cannot be synced", origin->path);
     if (r == 0)
         r = volume_take_away(volumes, giving->volume.id, giving->ref, e);
-    if (r)
+    if (r == 0)
+        volume_event_removed(volumes, &giving->volume);
+    else
         volume_table_set_flags(volumes->table, giving->ref, 0, VOLUME_FLAG_REMOVED);
     return r;
 }

@@ -194,6 +194,8 @@ int volumes_mount(struct volumes *volumes, const char *name, const char *mount_i
             ? catalog_use_mount(volumes->catalog, entry.id, mount_id, volumes->engines->boot_id,
                                 &engine, e)
             : volume_not_found(name, e);
+    if (r == 0)
+        volume_event_used(volumes, EVENT_MOUNT, &entry, mount_id);
     stripes_unlock(volumes, stripe_of(name));
     if (engine.pid)
         engines_add(volumes->engines, &engine, pidfd);
@@ -209,6 +211,8 @@ int volumes_unmount(struct volumes *volumes, const char *name, const char *mount
     stripes_lock(volumes, stripe_of(name));
     if (volume_table_find(volumes->table, name, &entry))
         r = catalog_use_add(volumes->catalog, entry.id, mount_id, -1, NULL, e);
+    if (r == 0)
+        volume_event_used(volumes, EVENT_UNMOUNT, &entry, mount_id);
     stripes_unlock(volumes, stripe_of(name));
     if (r == ERROR_NOT_FOUND)
         log_message(LOG_LEVEL_DEBUG, "unmount of volume %s, which is not mounted as %.12s", name,

@@ -286,16 +286,18 @@ int vxattr_set(struct session *session, fuse_req_t req, struct volume_ref ref, c
                const char *value, size_t size)
 {
     struct volume_entry entry;
-    struct caller caller;
+    struct asker asker = {0};
     bool readonly;
     int err;
 
     if (strcmp(name, PREFIX "readonly") != 0)
         return ENOTSUP;
-    caller_identify(fuse_req_ctx(req)->pid, &caller);
-    err = policy_administer(&caller, fuse_req_ctx(req)->uid, geteuid());
-    if (err)
+    caller_identify(fuse_req_ctx(req)->pid, &asker.caller);
+    err = policy_administer(&asker.caller, fuse_req_ctx(req)->uid, geteuid());
+    if (err) {
+        denial_note(req, ref, &asker, OPERATION_CHANGE, RULE_ADMINISTRATION);
         return err;
+    }
     if (!parse_switch(value, size, &readonly))
         return EINVAL;
     if (!volume_table_get(session->table, ref, &entry))

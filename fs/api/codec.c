@@ -210,20 +210,34 @@ struct json_t *codec_prune(struct json_t *removed, uint64_t reclaimed, struct js
                      codec_number(reclaimed), "Errors", errors);
 }
 
+static json_t *denials_value(const struct daemon_status *status)
+{
+    json_t *object = json_object();
+
+    for (int i = RULE_NONE + 1; object && i < RULE_COUNT; i++) {
+        if (json_object_set_new(object, policy_rule_name((enum policy_rule)i),
+                                codec_number(status->denials[i])) == 0)
+            continue;
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
+}
+
 struct json_t *codec_status(const struct daemon_status *s)
 {
-    return json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:b, s:b, s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:o}",
-        "Version", s->version ? s->version : "", "LibfuseVersion",
-        s->libfuse_version ? s->libfuse_version : "", "Kernel", text_value(s->kernel), "Mountpoint",
-        text_value(s->mountpoint ? s->mountpoint : ""), "Store",
-        text_value(s->store ? s->store : ""), "Pid", (json_int_t)s->pid, "StartedAt",
-        time_value(s->started_at), "Privileged", s->privileged, "Passthrough", s->passthrough,
-        "PassthroughReason", text_value(s->passthrough_reason), "Selinux",
-        s->selinux ? s->selinux : "", "Threads", (int)s->threads, "Volumes",
-        codec_number(s->volumes), "Nodes", codec_number(s->nodes), "OpenNodes",
-        codec_number(s->open_nodes), "OpenFiles", codec_number(s->open_files), "Denials",
-        codec_number(s->denials));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:b, s:b, s:o, s:s, s:i, s:o, s:o, s:o, "
+                     "s:o, s:o, s:o}",
+                     "Version", s->version ? s->version : "", "LibfuseVersion",
+                     s->libfuse_version ? s->libfuse_version : "", "Kernel", text_value(s->kernel),
+                     "Mountpoint", text_value(s->mountpoint ? s->mountpoint : ""), "Store",
+                     text_value(s->store ? s->store : ""), "Pid", (json_int_t)s->pid, "StartedAt",
+                     time_value(s->started_at), "Privileged", s->privileged, "Passthrough",
+                     s->passthrough, "PassthroughReason", text_value(s->passthrough_reason),
+                     "Selinux", s->selinux ? s->selinux : "", "Threads", (int)s->threads, "Volumes",
+                     codec_number(s->volumes), "Nodes", codec_number(s->nodes), "OpenNodes",
+                     codec_number(s->open_nodes), "OpenFiles", codec_number(s->open_files),
+                     "Denials", codec_number(status_denials(s)), "DenialsByRule", denials_value(s));
 }
 
 struct json_t *codec_volume_usage(const struct volume *volume, const struct measure *measure,

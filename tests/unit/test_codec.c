@@ -278,14 +278,19 @@ static void test_error(void **state)
 
 static void test_status(void **state)
 {
-    struct daemon_status status = {.version = "1", .mountpoint = "/m", .threads = 4, .denials = 9};
+    struct daemon_status status = {.version = "1", .mountpoint = "/m", .threads = 4};
 
     (void)state;
+    status.denials[RULE_READONLY_VOLUME] = 9;
+    status.denials[RULE_UNKNOWN_CALLER] = 1;
     check_text(codec_status(&status),
                "{\"Version\":\"1\",\"LibfuseVersion\":\"\",\"Kernel\":\"\",\"Mountpoint\":\"/m\","
                "\"Store\":\"\",\"Pid\":0,\"StartedAt\":null,\"Privileged\":false,"
                "\"Passthrough\":false,\"PassthroughReason\":\"\",\"Selinux\":\"\",\"Threads\":4,"
-               "\"Volumes\":0,\"Nodes\":0,\"OpenNodes\":0,\"OpenFiles\":0,\"Denials\":9}");
+               "\"Volumes\":0,\"Nodes\":0,\"OpenNodes\":0,\"OpenFiles\":0,\"Denials\":10,"
+               "\"DenialsByRule\":{\"removed-volume\":0,\"read-only-volume\":9,"
+               "\"read-only-attachment\":0,\"unknown-caller\":1,\"private-volume\":0,"
+               "\"administration\":0}}");
 }
 
 static void test_large_numbers_stay_positive(void **state)

@@ -298,7 +298,7 @@ static void test_filters(void **state)
         assert_true(matches(rows[i].pairs, &lost));
     }
     event = (struct event){.action = EVENT_DENY, .volume = "web"};
-    event_add(&event, EVENT_CONTAINER, ID_A); /* one without a name */
+    event_add(&event, EVENT_CONTAINER_ID, ID_A); /* one without a name */
     assert_true(matches((const char *const[]){"container", "aaaaaaaaaaaa", NULL}, &event));
 }
 
