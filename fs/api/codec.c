@@ -48,8 +48,7 @@ struct json_t *codec_number(uint64_t value)
     return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
 
-/* A text, made UTF-8 if it is not. */
-static json_t *text_value(const char *text)
+json_t *text_value(const char *text)
 {
     json_t *value = json_string(text);
     char *copy;

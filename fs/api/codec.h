@@ -13,6 +13,7 @@
 #include "catalog/model.h"
 #include "catalog/record_adoption.h"
 #include "catalog/spec.h"
+#include "fs/event.h"
 #include "fs/refs.h"
 #include "fs/status.h"
 
@@ -98,6 +99,9 @@ void adopt_body_deinit(struct adopt_body *body);
 
 /* The `filters` parameter: {"k":["v"]} or {"k":{"v":true}}. To be freed by filter_free. */
 int codec_read_filters(const char *text, struct filter **out, struct error *e);
+
+/* The same, of events. To be freed by event_filter_free. */
+int codec_read_event_filters(const char *text, struct event_filter **out, struct error *e);
 
 /* A request of the volume plugin protocol; what is not in it is empty. */
 struct plugin_body {
@@ -208,3 +212,5 @@ struct json_t *codec_adoption_progress(const char *name, uint64_t bytes, uint64_
                                        uint64_t entries);
 struct json_t *codec_copy(const char *volume, const char *destination, uint64_t bytes,
                           uint64_t total_bytes, uint64_t entries);
+/* As Docker writes events, with a sequence number. */
+struct json_t *codec_event(const struct event *event);

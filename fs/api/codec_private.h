@@ -31,6 +31,9 @@ bool take_boolean(const struct json_t *object, const char *key);
 /* An object of strings; nothing if the key is not there. `out` is added to. */
 int take_pairs(struct json_t *object, const char *key, struct pairs *out, struct error *e);
 
+typedef int (*filter_adder)(void *filter, const char *key, const char *value, struct error *e);
+/* Each key and value of an object of filters, in either form, until one is refused. */
+int filters_visit(struct json_t *object, filter_adder add, void *filter, struct error *e);
 /* `object` (NULL: none) as filters, to be freed. */
 int filters_read(struct json_t *object, struct filter **out, struct error *e);
 /* One JSON object and nothing behind it. */
@@ -40,4 +43,5 @@ struct json_t *pairs_value(const struct pairs *pairs); /* null for none, as Dock
 
 void json_decref_p(struct json_t **value);
 
-struct json_t *time_value(int64_t ns); /* 0: null */
+struct json_t *time_value(int64_t ns);       /* 0: null */
+struct json_t *text_value(const char *text); /* made UTF-8 if it is not */

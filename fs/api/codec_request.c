@@ -259,7 +259,7 @@ void change_body_deinit(struct change_body *body)
 
 /* ---- filters and prune ---------------------------------------------------- */
 
-static int filter_add_list(struct filter *filter, const char *key, const json_t *values,
+static int filter_add_list(filter_adder add, void *filter, const char *key, const json_t *values,
                            struct error *e)
 {
     const json_t *value;
@@ -268,7 +268,7 @@ static int filter_add_list(struct filter *filter, const char *key, const json_t 
 
     json_array_foreach(values, i, value)
     {
-        r = filter_add(filter, key, json_string_value(value), e);
+        r = add(filter, key, json_string_value(value), e);
         if (r != 0)
             return r;
     }
@@ -276,7 +276,8 @@ static int filter_add_list(struct filter *filter, const char *key, const json_t 
 }
 
 /* {"v": true}: the older form. */
-static int filter_add_set(struct filter *filter, const char *key, json_t *values, struct error *e)
+static int filter_add_set(filter_adder add, void *filter, const char *key, json_t *values,
+                          struct error *e)
 {
     const char *value;
     json_t *chosen;
@@ -289,32 +290,44 @@ static int filter_add_set(struct filter *filter, const char *key, json_t *values
             return error_set(e, ERROR_REQUEST_INVALID, "filter '%s': '%s' must be true or false",
                              key, value);
         if (json_is_true(chosen))
-            r = filter_add(filter, key, value, e);
+            r = add(filter, key, value, e);
         if (r != 0)
             return r;
     }
     return 0;
 }
 
-int filters_read(json_t *object, struct filter **out, struct error *e)
+int filters_visit(json_t *object, filter_adder add, void *filter, struct error *e)
 {
-    struct filter *filter = filter_new();
     const char *key;
     json_t *values;
-    int r = filter ? 0 : -ENOMEM;
+    int r = 0;
 
     json_object_foreach(object, key, values)
     {
         if (r != 0)
             break;
         if (is_strings(values))
-            r = filter_add_list(filter, key, values, e);
+            r = filter_add_list(add, filter, key, values, e);
         else if (json_is_object(values))
-            r = filter_add_set(filter, key, values, e);
+            r = filter_add_set(add, filter, key, values, e);
         else
             r = error_set(e, ERROR_REQUEST_INVALID,
                           "filter '%s' must be an array of strings, or an object", key);
     }
+    return r;
+}
+
+static int add_to_filter(void *filter, const char *key, const char *value, struct error *e)
+{
+    return filter_add(filter, key, value, e);
+}
+
+int filters_read(json_t *object, struct filter **out, struct error *e)
+{
+    struct filter *filter = filter_new();
+    int r = filter ? filters_visit(object, add_to_filter, filter, e) : -ENOMEM;
+
     *out = r == 0 ? filter : filter_free(filter);
     return r;
 }

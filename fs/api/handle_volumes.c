@@ -173,20 +173,19 @@ int handle_volume_change(const struct request *request, struct response *respons
     return r ? r : respond_volume(request, response, 200, &volume, e);
 }
 
-/* force=1|true|0|false */
-static int read_force(const char *value, bool *out, struct error *e)
+int read_switch(const char *name, const char *value, bool *out, struct error *e)
 {
     *out = value && (strcmp(value, "1") == 0 || strcmp(value, "true") == 0);
     if (*out || !value || !*value || strcmp(value, "0") == 0 || strcmp(value, "false") == 0)
         return 0;
-    return error_set(e, ERROR_REQUEST_INVALID, "parameter 'force' must be 1 or 0, not '%.100s'",
+    return error_set(e, ERROR_REQUEST_INVALID, "parameter '%s' must be 1 or 0, not '%.100s'", name,
                      value);
 }
 
 int handle_volume_remove(const struct request *request, struct response *response, struct error *e)
 {
     bool force;
-    int r = read_force(request->query[0], &force, e);
+    int r = read_switch("force", request->query[0], &force, e);
 
     if (r == 0)
         r = volumes_remove(volumes_of(request), request->arguments[0], force ? REMOVE_FORCE : 0,

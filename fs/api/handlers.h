@@ -15,6 +15,9 @@ struct api_context {
     void *context;
 };
 
+/* A parameter of the query that is 1|true|0|false; not given, or empty: false. */
+int read_switch(const char *name, const char *value, bool *out, struct error *e);
+
 /* ERROR_NOT_FOUND, or 0 or negative errno with *out filled in; the latter is logged. */
 int measure_volume(struct volumes *volumes, const char *name, struct measure *out);
 
@@ -89,4 +92,5 @@ int handle_adoption_undo(const struct request *request, struct response *respons
 
 int handle_status(const struct request *request, struct response *response, struct error *e);
 int handle_usage(const struct request *request, struct response *response, struct error *e);
+int handle_events(const struct request *request, struct response *response, struct error *e);
 int handle_doctor(const struct request *request, struct response *response, struct error *e);

@@ -6,14 +6,18 @@
  * read to a bound and then answered, as most clients send all of a request
  * before they read. Each connection has a thread, so a handler may block.
  *
+ * An answer may be a stream, which lasts as long as the client stays: its connection's thread waits
+ * for what comes, looks now and then whether the client is there still, and ends it when the server
+ * stops. It has no place among the handlers.
+ *
  * Bounds: connections, handlers at work, bytes of headers (the library's memory per connection),
  * bytes of body, seconds of silence, seconds from the accept (or the end of the last answer) to
  * the end of the headers (deadline.h), seconds for a whole body. Who may connect at all is the
  * socket's mode; who asks is checked again by its credentials.
  *
  * Lock: `mutex` guards `stopping`, `running` (requests between the end of their
- * body and the end of their answer) and `handlers` (those of them at work). It
- * is not held while a handler runs.
+ * body and the end of their answer), `handlers` (those of them at work) and `streams` (requests
+ * that are answered by one, which do not count as running). It is not held while a handler runs.
  */
 #include "fs/api/http.h"
 
@@ -24,6 +28,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +44,9 @@ enum {
     DEFAULT_CONNECTIONS = 512,
     DEFAULT_HANDLERS = 32,
     STOP_SECONDS = 10,
+    STOP_STREAMS_SECONDS = 1, /* a client that does not read what is left to it is cut */
+    STREAM_WAIT_MS = 250,     /* between looks at the client */
+    STREAM_BLOCK = 16 << 10,  /* bytes at once */
 };
 
 struct http_server {
@@ -51,6 +59,7 @@ struct http_server {
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* running or handlers became less, or stopping true */
     unsigned running;
+    unsigned streams;
     unsigned handlers;
     unsigned handlers_max;
     bool stopping;
@@ -70,7 +79,8 @@ struct exchange {
     int status;      /* of a refusal; 0: none */
     int code;
     struct error error;
-    bool running; /* counted by the server */
+    bool running;   /* counted by the server */
+    bool streaming; /* the same */
 };
 
 static time_t clock_seconds(void)
@@ -312,6 +322,96 @@ static enum MHD_Result answer_send(struct exchange *x, struct MHD_Connection *co
     return result;
 }
 
+/* A stream on its way to a client; outlives its exchange. */
+struct pouring {
+    struct http_server *server;
+    struct stream stream;
+    int fd; /* the connection's */
+};
+
+/* One that has closed its side for writing wants no more either. */
+static bool peer_is_gone(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLRDHUP};
+
+    return poll(&poll_fd, 1, 0) != 0;
+}
+
+static bool server_is_stopping(struct http_server *server)
+{
+    bool stopping;
+
+    pthread_mutex_lock(&server->mutex);
+    stopping = server->stopping;
+    pthread_mutex_unlock(&server->mutex);
+    return stopping;
+}
+
+static ssize_t on_stream_read(void *context, uint64_t position, char *buffer, size_t size)
+{
+    const struct pouring *pouring = context;
+    ssize_t n = 0;
+
+    (void)position;
+    while (n == 0) {
+        if (server_is_stopping(pouring->server) || peer_is_gone(pouring->fd))
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        n = pouring->stream.read(pouring->stream.context, buffer, size, STREAM_WAIT_MS);
+    }
+    return n < 0 ? MHD_CONTENT_READER_END_OF_STREAM : n;
+}
+
+static void on_stream_free(void *context)
+{
+    struct pouring *pouring = context;
+
+    pouring->stream.close(pouring->stream.context);
+    free(pouring);
+}
+
+/* From here on it is waited for no longer than streams are. */
+static void streaming_begin(struct exchange *x)
+{
+    struct http_server *server = x->server;
+
+    pthread_mutex_lock(&server->mutex);
+    server->running--;
+    server->streams++;
+    x->running = false;
+    x->streaming = true;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->mutex);
+}
+
+static enum MHD_Result answer_stream(struct exchange *x, struct MHD_Connection *connection,
+                                     const struct response *response)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct pouring *pouring = malloc(sizeof(*pouring));
+    struct MHD_Response *answer = NULL;
+    enum MHD_Result result;
+
+    if (pouring && info) {
+        *pouring = (struct pouring){x->server, response->stream, info->connect_fd};
+        answer = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_stream_read,
+                                                   pouring, on_stream_free);
+    }
+    if (!answer) {
+        response->stream.close(response->stream.context);
+        free(pouring);
+        return MHD_NO;
+    }
+    streaming_begin(x);
+    /* silence is no fault of such a client, and no other request may come on it without a limit */
+    MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
+    MHD_add_response_header(answer, MHD_HTTP_HEADER_CONNECTION, "close");
+    MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type);
+    result = MHD_queue_response(connection, 200, answer);
+    MHD_destroy_response(answer);
+    return result;
+}
+
 static const char *refusal_text(const struct exchange *x)
 {
     if (x->error.text[0])
@@ -366,10 +466,11 @@ static void running_end(struct exchange *x)
 {
     struct http_server *server = x->server;
 
-    if (!x->running)
+    if (!x->running && !x->streaming)
         return;
     pthread_mutex_lock(&server->mutex);
-    server->running--;
+    server->running -= x->running;
+    server->streams -= x->streaming;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->mutex);
 }
@@ -402,6 +503,8 @@ static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *connect
         return answer_refusal(x, connection);
     }
     x->code = handler_run(x, &response);
+    if (x->code == 0 && response.stream.read)
+        return answer_stream(x, connection, &response);
     if (x->code == 0)
         return answer_send(x, connection, response.status ? response.status : 200, &response);
     free(response.body);
@@ -615,19 +718,26 @@ int http_server_start(struct http_server **out, const struct http_config *config
     return r;
 }
 
-/* From here on no request is begun; those that run have a bounded time. */
-static void running_drain(struct http_server *server)
+/* Waits until there are none of them, for so long. With the mutex held. */
+static void running_wait(struct http_server *server, const unsigned *count, int seconds)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += STOP_SECONDS;
+    until.tv_sec += seconds;
+    while (*count)
+        if (pthread_cond_timedwait(&server->changed, &server->mutex, &until) == ETIMEDOUT)
+            break;
+}
+
+/* From here on no request is begun; those that run have a bounded time. */
+static void running_drain(struct http_server *server)
+{
     pthread_mutex_lock(&server->mutex);
     server->stopping = true;
     pthread_cond_broadcast(&server->changed);
-    while (server->running)
-        if (pthread_cond_timedwait(&server->changed, &server->mutex, &until) == ETIMEDOUT)
-            break;
+    running_wait(server, &server->running, STOP_SECONDS);
+    running_wait(server, &server->streams, STOP_STREAMS_SECONDS);
     pthread_mutex_unlock(&server->mutex);
 }
 

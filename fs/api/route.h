@@ -19,7 +19,7 @@ enum http_method { HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE, HTTP_METHOD_COU
 
 enum {
     ROUTE_ARGUMENTS_MAX = 2, /* placeholders in a pattern */
-    ROUTE_QUERY_MAX = 2,     /* query parameters of a route */
+    ROUTE_QUERY_MAX = 3,     /* query parameters of a route */
     ROUTE_ARGUMENT_SIZE = 1024,
     ROUTE_BODY_MAX = 1 << 20,
 };
@@ -41,12 +41,22 @@ struct header {
     const char *value;
 };
 
+/* A body in pieces, which may go on for as long as the client stays. */
+struct stream {
+    /* Fills `buffer`, waiting at most `wait_ms` for something: bytes, 0 for none yet, −1 at the
+     * end. The connection's own thread calls. NULL: there is no stream. */
+    ssize_t (*read)(void *context, char *buffer, size_t size, int wait_ms);
+    void (*close)(void *context);
+    void *context;
+};
+
 /* The answer. {0} is 200 without a body. */
 struct response {
     int status;                   /* 0: 200 */
     const char *content_type;     /* constant; NULL: application/json */
     const struct header *headers; /* constant, up to one without a name; NULL: none */
     char *body;                   /* owned by the response, from malloc; NULL: none */
+    struct stream stream;         /* in place of a body; closed by the server */
 };
 
 /*

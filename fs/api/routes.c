@@ -21,6 +21,7 @@ static const struct route routes[] = {
     {HTTP_DELETE, "/volumes/:", engine_remove, {"force"}, false, true},
     {HTTP_GET, "/volumefs/status", handle_status, {NULL}},
     {HTTP_GET, "/volumefs/df", handle_usage, {NULL}},
+    {HTTP_GET, "/volumefs/events", handle_events, {"since", "follow", "filters"}},
     {HTTP_GET, "/volumefs/doctor", handle_doctor, {NULL}},
     {HTTP_GET, "/volumefs/volumes", handle_volume_list, {"filters"}},
     {HTTP_POST, "/volumefs/volumes", handle_volume_create, {NULL}},

@@ -43,6 +43,12 @@ static int begin(struct error *e, const char *format, ...)
     return r ? error_set(e, r, "%s", fake_volumes.text ? fake_volumes.text : "") : 0;
 }
 
+struct event_ring *volumes_event_ring(struct volumes *volumes)
+{
+    (void)volumes;
+    return fake_volumes.ring;
+}
+
 static void pairs_note(char *out, size_t size, const char *what, const struct pairs *pairs)
 {
     for (size_t i = 0; i < pairs->count; i++) {

@@ -23,6 +23,7 @@ struct fake_volumes {
     unsigned delay_ms; /* each call takes so long */
     unsigned inside;   /* calls at this moment, and the most there were */
     unsigned most_inside;
+    struct event_ring *ring; /* the test's */
 };
 
 extern struct fake_volumes fake_volumes;
