@@ -293,6 +293,54 @@ static void test_status(void **state)
                "\"administration\":0}}");
 }
 
+static void test_event(void **state)
+{
+    struct event event = {.action = EVENT_ATTACH, .volume = "web", .at = 1500000000, .sequence = 7};
+
+    (void)state;
+    event_add(&event, "destination", "/a\"b\xff");
+    event_add(&event, "empty", "");
+    check_text(
+        codec_event(&event),
+        "{\"Type\":\"volume\",\"Action\":\"attach\",\"Actor\":{\"ID\":\"web\",\"Attributes\":"
+        "{\"destination\":\"/a\\\"b?\"}},\"scope\":\"local\",\"time\":1,\"timeNano\":1500000000,"
+        "\"Sequence\":7}");
+}
+
+static void test_event_filters(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *problem; /* NULL: none */
+    } rows[] = {
+        {"{}", NULL},
+        {"{\"event\":[\"deny\"],\"volume\":{\"web\":true,\"db\":false}}", NULL},
+        {"{\"event\":[\"deny\",\"x\"]}", "invalid filter 'event=[x]'"},
+        {"{\"dangling\":[\"true\"]}", "invalid filter 'dangling'"},
+        {"{\"event\":7}", "filter 'event' must be an array of strings, or an object"},
+        {"[]", "object"},
+        {"{", "invalid JSON"},
+    };
+    struct event web = {.action = EVENT_DENY, .volume = "web"};
+    struct event db = {.action = EVENT_DENY, .volume = "db"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct event_filter *filter;
+        struct error e = {0};
+        int r = codec_read_event_filters(rows[i].text, &filter, &e);
+
+        assert_int_equal(r, rows[i].problem ? ERROR_REQUEST_INVALID : 0);
+        if (rows[i].problem && !strstr(e.text, rows[i].problem))
+            fail_msg("%s: %s", rows[i].text, e.text);
+        if (i == 1) {
+            assert_true(event_filter_match(filter, &web));
+            assert_false(event_filter_match(filter, &db));
+        }
+        event_filter_free(filter);
+    }
+}
+
 static void test_large_numbers_stay_positive(void **state)
 {
     (void)state;
@@ -313,6 +361,8 @@ int main(void)
         cmocka_unit_test(test_mount),
         cmocka_unit_test(test_error),
         cmocka_unit_test(test_status),
+        cmocka_unit_test(test_event),
+        cmocka_unit_test(test_event_filters),
         cmocka_unit_test(test_large_numbers_stay_positive),
     };
 

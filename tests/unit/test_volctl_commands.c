@@ -15,6 +15,12 @@
     "\"Running\":true,\"Sources\":[\"recorded\",\"live\"],\"Pid\":7},"                             \
     "{\"Container\":\"db\",\"Destination\":\"/e\",\"Mode\":\"rw\",\"Label\":\"shared\"},"          \
     "{\"Container\":\"we\\u001bb\"}],\"RefCount\":2}"
+#define E_DENY                                                                                     \
+    "{\"Type\":\"volume\",\"Action\":\"deny\",\"Actor\":{\"ID\":\"web\",\"Attributes\":{"               \
+    "\"container\":\"app-1\",\"command\":\"a) \\\"\\u001b,x=\\\\\"}},\"timeNano\":1000000001}\n"
+#define E_LOST                                                                                     \
+    "{\"Type\":\"volume\",\"Action\":\"lost\",\"Actor\":{\"ID\":\"\",\"Attributes\":{}},"                  \
+    "\"timeNano\":0,\"Sequence\":3}"
 #define NO(text) "{\"message\":\"" text "\",\"code\":\"x\"}"
 
 /* clang-format off */
@@ -56,6 +62,21 @@ static const struct row rows[] = {
     {{"ls"}, .answers = {{500, "oops"}}, .requests = "GET /volumefs/volumes \n", .status = 1, .error = "volctl: the daemon answered with status 500 and no reason"},
     {{"ls"}, .answers = {{200, "{"}}, .requests = "GET /volumefs/volumes \n", .status = 1, .error = "volctl: the daemon's answer is no JSON"},
     {{"ls"}, .answers = {{200, "[1]"}}, .requests = "GET /volumefs/volumes \n", .out = "NAME DRIVER KIND ACCESS CREATED REFS USED BY\n"},
+
+    {{"events"}, .answers = {{200, E_DENY E_LOST}}, .requests = "GET /volumefs/events \n",
+     .out = "1970-01-01T00:00:01.000000001Z volume deny web (container=app-1, command=\"a) \\\"\\x1b,x=\\\\\")\n"
+            "1970-01-01T00:00:00.000000000Z volume lost -\n"},
+    {{"events", "--format", "json"}, .answers = {{200, E_LOST "\n\n" E_LOST "\n"}}, .requests = "GET /volumefs/events \n", .out = E_LOST "\n" E_LOST "\n"},
+    {{"events", "-f", "--since", "1.5", "--filter", "event=deny"}, .answers = {{200, E_LOST}},
+     .requests = "GET /volumefs/events?filters=%7B%22event%22%3A%5B%22deny%22%5D%7D&since=1.5&follow=1 \n",
+     .status = 1, .out = "~volume lost -\n", .error = "ended\n"},
+    {{"events", "--since=40000d"}, .answers = {{200, ""}}, .requests = "GET /volumefs/events?since=1970-01-01T00%3A00%3A00.000000000Z \n", .out = ""},
+    {{"events", "-f"}, .answers = {{400, NO("invalid filter 'x'")}}, .requests = "GET /volumefs/events?follow=1 \n", .status = 1, .out = "", .error = "volctl: invalid filter 'x'\n"},
+    {{"events"}, .answers = {{200, E_LOST "\n[1\n" E_LOST}}, .requests = "GET /volumefs/events \n", .status = 1, .out = "~volume lost -\n", .error = "volctl: the daemon's answer is no JSON"},
+    {{"events"}, .answers = {{200, E_LOST "\n", .announced = 5000}}, .requests = "GET /volumefs/events \n", .status = 1, .out = "~volume lost -\n", .error = "did not answer"},
+    {{"events"}, .answers = {{.raw = "HTTP/1.1 200 OK\r\n\r\n", .raw_filler = 2 << 20}}, .requests = "GET /volumefs/events \n", .status = 1, .out = "", .error = "volctl: a line of the daemon's answer is larger than"},
+    {{"events", "--format", "table"}, .status = 2, .error = "volctl events: unknown format 'table'; write text or json"},
+    {{"events", "web"}, .status = 2, .error = "volctl events: too many arguments"},
 
     {{"inspect", "a", "b/c"}, .answers = {{200, "{\"Name\":\"a\"}"}, {200, "{}"}},
      .requests = "GET /volumefs/volumes/a \nGET /volumefs/volumes/b%2Fc \n", .out = "[\n    {\n        \"Name\": \"a\"\n    },\n    {}\n]\n"},

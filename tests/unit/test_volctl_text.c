@@ -274,6 +274,37 @@ static void test_ids_and_modes(void **state)
     assert_false(arguments_check_mode(""));
 }
 
+static void test_times(void **state)
+{
+    static const int64_t now = INT64_C(200000) * 1000000000 + 5;
+    static const struct {
+        const char *text, *time;
+    } rows[] = {
+        {"0s", "1970-01-03T07:33:20.000000005Z"},
+        {"90s", "1970-01-03T07:31:50.000000005Z"},
+        {"10m", "1970-01-03T07:23:20.000000005Z"},
+        {"1h30m1s", "1970-01-03T06:03:19.000000005Z"},
+        {"1d", "1970-01-02T07:33:20.000000005Z"},
+        {"9d", "1970-01-01T00:00:00.000000000Z"},
+        {"99999999d", "99999999d"},
+        {"999999999s", "999999999s"},
+        {"10", "10"},
+        {"", ""},
+        {"1w", "1w"},
+        {"m", "m"},
+        {"-1m", "-1m"},
+        {"1m ", "1m "},
+        {"2030-01-31T12:00:00Z", "2030-01-31T12:00:00Z"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        _cleanup_(free_p) char *time = arguments_time(rows[i].text, now);
+
+        assert_string_equal(time, rows[i].time);
+    }
+}
+
 static void test_absolute_volume(void **state)
 {
     static const struct {
@@ -337,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_ids_and_modes),
+        cmocka_unit_test(test_times),
         cmocka_unit_test(test_absolute_volume),
         cmocka_unit_test(test_absolute_mount),
         cmocka_unit_test(test_table_on_a_narrow_terminal),

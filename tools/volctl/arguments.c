@@ -4,6 +4,7 @@
 #include "tools/volctl/arguments.h"
 
 #include "catalog/cleanup.h"
+#include "catalog/model.h"
 #include "catalog/spec.h"
 #include "catalog/spec_csv.h"
 
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#define NS_PER_S INT64_C(1000000000)
 
 static int object_set_text(json_t *object, const char *key, const char *value, struct error *e)
 {
@@ -194,4 +197,52 @@ char *arguments_absolute_mount(const char *spec, const char *cwd)
         return NULL;
     }
     return out;
+}
+
+static int64_t unit_seconds(char unit)
+{
+    switch (unit) {
+    case 's':
+        return 1;
+    case 'm':
+        return 60;
+    case 'h':
+        return (int64_t)60 * 60;
+    case 'd':
+        return (int64_t)24 * 60 * 60;
+    default:
+        return 0;
+    }
+}
+
+/* "1h30m" */
+static bool duration_parse(const char *text, int64_t *seconds)
+{
+    enum { DIGITS_MOST = 8 };
+
+    *seconds = 0;
+    do {
+        size_t digits = strspn(text, "0123456789");
+        int64_t unit = unit_seconds(text[digits]);
+
+        if (digits == 0 || digits > DIGITS_MOST || unit == 0)
+            return false;
+        *seconds += strtoll(text, NULL, 10) * unit;
+        text += digits + 1;
+        if (*seconds > INT64_MAX / NS_PER_S)
+            return false;
+    } while (*text);
+    return true;
+}
+
+char *arguments_time(const char *text, int64_t now)
+{
+    char since[TIME_TEXT_SIZE];
+    int64_t seconds;
+
+    if (!duration_parse(text, &seconds))
+        return strdup(text);
+    seconds *= NS_PER_S;
+    time_format(now > seconds ? now - seconds : 0, since);
+    return strdup(since);
 }

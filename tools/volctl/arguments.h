@@ -36,3 +36,9 @@ char *arguments_absolute_volume(const char *spec, const char *cwd);
  * done anew. Any other, and what is no CSV, is copied. NULL: out of memory.
  */
 char *arguments_absolute_mount(const char *spec, const char *cwd);
+
+/*
+ * A time as the daemon takes it, of one that may be given as how long before `now` (ns since the
+ * epoch): "90s", "10m", "1h30m", "2d". Any other is copied. NULL: out of memory.
+ */
+char *arguments_time(const char *text, int64_t now);

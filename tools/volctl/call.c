@@ -28,6 +28,25 @@ static int path_append(FILE *stream, const char *before, const char *text)
     return 0;
 }
 
+static int path_append_query(FILE *stream, const struct call *call)
+{
+    const char *before = "?";
+    int r = 0;
+
+    for (size_t i = 0; i < sizeof(call->query) / sizeof(call->query[0]) && !r; i++) {
+        if (!call->query[i].name)
+            continue;
+        fprintf(stream, "%s%s", before, call->query[i].name);
+        r = path_append(stream, "=", call->query[i].value);
+        before = "&";
+    }
+    for (size_t i = 0; i < sizeof(call->flags) / sizeof(call->flags[0]) && call->flags[i]; i++) {
+        fprintf(stream, "%s%s=1", before, call->flags[i]);
+        before = "&";
+    }
+    return r;
+}
+
 static int call_path(const struct call *call, char **out, struct error *e)
 {
     size_t size = 0;
@@ -44,13 +63,8 @@ static int call_path(const struct call *call, char **out, struct error *e)
         else
             r = path_append(stream, "/", call->segments[i]);
     }
-    if (!r && call->query) {
-        r = path_append(stream, "?", call->query);
-        if (!r)
-            r = path_append(stream, "=", call->query_value);
-    }
-    for (size_t i = 0; i < sizeof(call->flags) / sizeof(call->flags[0]) && call->flags[i]; i++)
-        fprintf(stream, "%c%s=1", call->query || i ? '&' : '?', call->flags[i]);
+    if (!r)
+        r = path_append_query(stream, call);
     if (fclose(stream) != 0 && !r)
         r = -ENOMEM;
     return r;
@@ -98,6 +112,95 @@ int call_daemon(struct volctl *volctl, const struct call *call, json_t **out, st
     if (out)
         *out = steal_pointer(&value);
     return 0;
+}
+
+/* ---- lines ---------------------------------------------------------------------- */
+
+struct lines {
+    char *text; /* of a line that is not whole yet */
+    size_t length;
+    size_t capacity;
+    int (*visit)(void *context, const json_t *value);
+    void *context;
+    struct error *e;
+};
+
+static int lines_take(struct lines *lines)
+{
+    _cleanup_(json_decref_p) json_t *value = NULL;
+    size_t length = lines->length;
+    json_error_t why;
+
+    lines->length = 0;
+    if (length == 0)
+        return 0;
+    value = json_loadb(lines->text, length, JSON_REJECT_DUPLICATES, &why);
+    if (!value)
+        return error_set(lines->e, ERROR_REQUEST_INVALID, "the daemon's answer is no JSON: %s",
+                         why.text);
+    return lines->visit(lines->context, value);
+}
+
+static int lines_append(struct lines *lines, const char *data, size_t size)
+{
+    if (size > CALL_LINE_MAX - lines->length)
+        return error_set(lines->e, ERROR_LIMIT, "a line of the daemon's answer is larger than %d",
+                         CALL_LINE_MAX);
+    if (lines->length + size > lines->capacity) {
+        size_t capacity = 2 * (lines->length + size);
+        char *grown = realloc(lines->text, capacity);
+
+        if (!grown)
+            return -ENOMEM;
+        lines->text = grown;
+        lines->capacity = capacity;
+    }
+    memcpy(lines->text + lines->length, data, size);
+    lines->length += size;
+    return 0;
+}
+
+static int lines_sink(void *context, const char *data, size_t size)
+{
+    struct lines *lines = context;
+    int r = 0;
+
+    while (size > 0 && r == 0) {
+        const char *end = memchr(data, '\n', size);
+        size_t length = end ? (size_t)(end - data) : size;
+
+        r = lines_append(lines, data, length);
+        if (r == 0 && end)
+            r = lines_take(lines);
+        length += end ? 1 : 0;
+        data += length;
+        size -= length;
+    }
+    return r;
+}
+
+int call_stream(struct volctl *volctl, const struct call *call,
+                int (*visit)(void *context, const json_t *value), void *context, struct error *e)
+{
+    _cleanup_(answer_deinit) struct answer answer = {0};
+    _cleanup_(json_decref_p) json_t *value = NULL;
+    _cleanup_(free_p) char *path = NULL;
+    struct lines lines = {.visit = visit, .context = context, .e = e};
+    int r;
+
+    if (!volctl->client)
+        volctl->client = client_new(volctl->socket);
+    r = volctl->client ? call_path(call, &path, e) : -ENOMEM;
+    if (r == 0)
+        r = client_stream(volctl->client, path, lines_sink, &lines, &answer, e);
+    if (r == 0 && lines.length > 0)
+        r = lines_take(&lines);
+    free(lines.text);
+    if (r || (answer.status >= 200 && answer.status <= 299))
+        return r;
+    if (answer.length > 0)
+        value = json_loadb(answer.body, answer.length, JSON_REJECT_DUPLICATES, NULL);
+    return call_refused(&answer, value, e);
 }
 
 bool call_is_hopeless(int r)

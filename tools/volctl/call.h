@@ -8,16 +8,18 @@
 
 #include <jansson.h>
 
-enum { CALL_SEGMENTS_MAX = 4 };
+enum { CALL_SEGMENTS_MAX = 4, CALL_LINE_MAX = 1 << 20 };
 
 struct call {
     const char *method;
     const char *segments[CALL_SEGMENTS_MAX]; /* below /volumefs, unescaped, ended by NULL */
-    const char *query;                       /* a parameter's name, NULL: none */
-    const char *query_value;                 /* unescaped */
-    const char *flags[2];                    /* names of parameters that are 1; NULL: none */
-    json_t *body;                            /* borrowed, NULL: none */
-    bool patient;                            /* the answer may take any time */
+    struct {
+        const char *name;  /* NULL: none */
+        const char *value; /* unescaped */
+    } query[2];
+    const char *flags[2]; /* names of parameters that are 1; NULL: none */
+    json_t *body;         /* borrowed, NULL: none */
+    bool patient;         /* the answer may take any time */
 };
 
 /*
@@ -26,6 +28,14 @@ struct call {
  * daemon's message; what client_request() gives, where the daemon cannot be asked.
  */
 int call_daemon(struct volctl *volctl, const struct call *call, json_t **out, struct error *e);
+
+/*
+ * The same of an answer that is lines of JSON, each given to `visit` as it comes, until the daemon
+ * ends it or `visit` gives anything but 0, which is what this gives then. Lines have at most
+ * CALL_LINE_MAX bytes: ERROR_LIMIT.
+ */
+int call_stream(struct volctl *volctl, const struct call *call,
+                int (*visit)(void *context, const json_t *value), void *context, struct error *e);
 
 /* True if another call would fail for the same reason, whatever it asked. */
 bool call_is_hopeless(int r);

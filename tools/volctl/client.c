@@ -4,7 +4,7 @@
  * The host in the URL means nothing: every connection goes to the socket, and
  * proxies from the environment are not asked. The library takes a full queue of
  * the daemon's for a failure and does not say of what kind: a connect of our own
- * then waits for a place, or finds out. An answer is read up to a bound.
+ * then waits for a place, or finds out. An answer is read up to a bound, or passed on as it comes.
  */
 #include "tools/volctl/client.h"
 
@@ -27,7 +27,7 @@ struct client {
     CURL *curl;
     char *socket;
     int limit_s;
-    int64_t deadline; /* of the request that is made */
+    int64_t deadline; /* of the request that is made; 0: none */
 };
 
 static int64_t now_ms(void)
@@ -38,11 +38,13 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* What is left for the request; never 0, which would be no limit to whom it is given. */
+/* What is left for the request; 0 for no limit, as whom it is given takes it. */
 static long client_left_ms(const struct client *client)
 {
     int64_t left = client->deadline - now_ms();
 
+    if (!client->deadline)
+        return 0;
     return left > 0 ? (long)left : 1;
 }
 
@@ -87,7 +89,20 @@ struct receiver {
     struct answer *answer;
     size_t capacity;
     bool too_large;
+    client_sink sink; /* of what comes with a good status; NULL: none */
+    void *context;
+    CURL *curl;
+    int sunk; /* what it said */
 };
+
+static bool receiver_passes_on(const struct receiver *receiver)
+{
+    long status = 0;
+
+    return receiver->sink &&
+           curl_easy_getinfo(receiver->curl, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
+           status >= 200 && status <= 299;
+}
 
 /* Returning less than was offered ends the transfer. */
 static size_t receiver_append(char *data, size_t size, size_t count, void *context)
@@ -96,6 +111,10 @@ static size_t receiver_append(char *data, size_t size, size_t count, void *conte
     struct answer *answer = receiver->answer;
     size_t length = size * count;
 
+    if (receiver_passes_on(receiver)) {
+        receiver->sunk = receiver->sink(receiver->context, data, length);
+        return receiver->sunk ? 0 : length;
+    }
     receiver->too_large = length > CLIENT_ANSWER_MAX - answer->length;
     if (receiver->too_large)
         return 0;
@@ -242,12 +261,12 @@ static int socket_check(const char *path, struct error *e)
     return 0;
 }
 
-int client_request(struct client *client, const char *method, const char *path, const char *body,
-                   struct answer *out, struct error *e)
+static int client_exchange(struct client *client, const char *method, const char *path,
+                           const char *body, struct receiver *receiver, struct error *e)
 {
     _cleanup_(curl_slist_free_p) struct curl_slist *headers = client_headers();
     _cleanup_(free_p) char *url = NULL;
-    struct receiver receiver = {.answer = out};
+    struct answer *out = receiver->answer;
     CURLcode code;
     int err;
     int r;
@@ -258,16 +277,34 @@ int client_request(struct client *client, const char *method, const char *path, 
         return r;
     if (!headers || asprintf(&url, "http://volumefs%s", path) < 0)
         return -ENOMEM;
-    client_prepare(client, method, url, body, headers, &receiver);
-    client->deadline = now_ms() + client->limit_s * (int64_t)1000;
+    client_prepare(client, method, url, body, headers, receiver);
     code = client_perform(client, &err);
     if (code == CURLE_OK)
         code = curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &out->status);
     if (code == CURLE_OK)
         return 0;
-    r = client_explain(client, code, err, &receiver, e);
+    r = receiver->sunk ? receiver->sunk : client_explain(client, code, err, receiver, e);
     answer_deinit(out);
     return r;
+}
+
+int client_request(struct client *client, const char *method, const char *path, const char *body,
+                   struct answer *out, struct error *e)
+{
+    struct receiver receiver = {.answer = out};
+
+    client->deadline = now_ms() + client->limit_s * (int64_t)1000;
+    return client_exchange(client, method, path, body, &receiver, e);
+}
+
+int client_stream(struct client *client, const char *path, client_sink sink, void *context,
+                  struct answer *out, struct error *e)
+{
+    struct receiver receiver = {
+        .answer = out, .sink = sink, .context = context, .curl = client->curl};
+
+    client->deadline = 0;
+    return client_exchange(client, "GET", path, NULL, &receiver, e);
 }
 
 char *client_escape(const char *text)

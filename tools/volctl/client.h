@@ -42,5 +42,15 @@ void client_set_limit(struct client *client, int seconds);
 int client_request(struct client *client, const char *method, const char *path, const char *body,
                    struct answer *out, struct error *e);
 
+/* Takes a piece of an answer; anything but 0 ends the request, and is what client_stream gives. */
+typedef int (*client_sink)(void *context, const char *data, size_t size);
+
+/*
+ * GETs what comes in pieces, with no limit to the time it takes: that of a 2xx status goes to
+ * `sink`, that of any other to `out`, which has the status always. Codes as of client_request.
+ */
+int client_stream(struct client *client, const char *path, client_sink sink, void *context,
+                  struct answer *out, struct error *e);
+
 /* A path component or query value, percent-escaped; also "." and "..". NULL: out of memory. */
 char *client_escape(const char *text);

@@ -35,10 +35,10 @@ int cmd_detach(struct volctl *volctl, int argc, char **argv)
     options_read(&argp, argc, argv, &input, 1, -1);
     do {
         bool one = i < input.operand_count;
-        struct call call = {.method = "DELETE",
-                            .segments = {"containers", input.operands[0], "attachments"},
-                            .query = one ? "destination" : NULL,
-                            .query_value = one ? input.operands[i] : NULL};
+        struct call call = {
+            .method = "DELETE",
+            .segments = {"containers", input.operands[0], "attachments"},
+            .query = {{one ? "destination" : NULL, one ? input.operands[i] : NULL}}};
         struct error e = {0};
         int r = call_daemon(volctl, &call, NULL, &e);
 

@@ -169,8 +169,8 @@ int cmd_ls(struct volctl *volctl, int argc, char **argv)
         query = json_dumps(filters, JSON_COMPACT);
         if (!query)
             return volctl_report(-ENOMEM, NULL);
-        call.query = "filters";
-        call.query_value = query;
+        call.query[0].name = "filters";
+        call.query[0].value = query;
     }
     r = call_daemon(volctl, &call, &answer, &e);
     return r ? volctl_report(r, &e) : ls_print(&ls, answer);

@@ -58,8 +58,7 @@ int cmd_rm(struct volctl *volctl, int argc, char **argv)
     for (int i = 0; i < rm.options.operand_count; i++) {
         struct call call = {.method = "DELETE",
                             .segments = {"volumes", rm.options.operands[i]},
-                            .query = rm.force ? "force" : NULL,
-                            .query_value = "1"};
+                            .flags = {rm.force ? "force" : NULL}};
         struct error e = {0};
         int r = call_daemon(volctl, &call, NULL, &e);
 

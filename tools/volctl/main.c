@@ -36,6 +36,7 @@ const struct command volctl_commands[] = {
     {"adopt", NULL, "Take volumes of Docker or Podman over, or give them back", cmd_adopt},
     {"container", NULL, "Make, list, inspect and remove containers that refer to volumes",
      cmd_container},
+    {"events", NULL, "Show what happens to volumes, and what is refused", cmd_events},
     {"doctor", NULL, "Look for problems, or rebuild a lost catalog", cmd_doctor},
     {"version", NULL, "Show the versions of everything involved", cmd_version},
     {"help", NULL, "Explain a command", cmd_help},

@@ -52,6 +52,7 @@ int cmd_create(struct volctl *volctl, int argc, char **argv);
 int cmd_detach(struct volctl *volctl, int argc, char **argv);
 int cmd_df(struct volctl *volctl, int argc, char **argv);
 int cmd_doctor(struct volctl *volctl, int argc, char **argv);
+int cmd_events(struct volctl *volctl, int argc, char **argv);
 int cmd_help(struct volctl *volctl, int argc, char **argv);
 int cmd_inspect(struct volctl *volctl, int argc, char **argv);
 int cmd_kill(struct volctl *volctl, int argc, char **argv);
