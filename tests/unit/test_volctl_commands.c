@@ -74,7 +74,7 @@ static const struct row rows[] = {
     {{"events", "-f"}, .answers = {{400, NO("invalid filter 'x'")}}, .requests = "GET /volumefs/events?follow=1 \n", .status = 1, .out = "", .error = "volctl: invalid filter 'x'\n"},
     {{"events"}, .answers = {{200, E_LOST "\n[1\n" E_LOST}}, .requests = "GET /volumefs/events \n", .status = 1, .out = "~volume lost -\n", .error = "volctl: the daemon's answer is no JSON"},
     {{"events"}, .answers = {{200, E_LOST "\n", .announced = 5000}}, .requests = "GET /volumefs/events \n", .status = 1, .out = "~volume lost -\n", .error = "did not answer"},
-    {{"events"}, .answers = {{.raw = "HTTP/1.1 200 OK\r\n\r\n", .raw_filler = 2 << 20}}, .requests = "GET /volumefs/events \n", .status = 1, .out = "", .error = "volctl: a line of the daemon's answer is larger than"},
+    {{"events"}, .answers = {{.status = 200, .raw = "HTTP/1.1 200 OK\r\n\r\n", .raw_filler = 2 << 20}}, .requests = "GET /volumefs/events \n", .status = 1, .out = "", .error = "volctl: a line of the daemon's answer is larger than"},
     {{"events", "--format", "table"}, .status = 2, .error = "volctl events: unknown format 'table'; write text or json"},
     {{"events", "web"}, .status = 2, .error = "volctl events: too many arguments"},
 
