@@ -144,11 +144,12 @@ static bool kind_note(struct audit *audit, uint64_t hash, const struct denial *d
 
     if (!kind)
         return false;
-    if (kind->untold++ == 0) {
-        kind->pid = denial->pid;
-        kind->uid = denial->uid;
+    if (kind->untold++ > 0)
+        return true;
+    if (kind->pid != denial->pid)
         kind->command[0] = 0; /* to look again would cost each of them that */
-    }
+    kind->pid = denial->pid;
+    kind->uid = denial->uid;
     return true;
 }
 
