@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Completion of volctl for bash: commands, options, and names asked of the daemon.
 
-_volctl_commands='create ls inspect refs df set rename rm prune run start stop kill attach detach adopt container doctor version help'
+_volctl_commands='create ls inspect refs df set rename rm prune run start stop kill attach detach adopt container events doctor version help'
 
 _volctl_run_options='--name --volume --mount --volumes-from --rootfs --rm --env --env-file --workdir --user
 --hostname --read-only --interactive --tty'
@@ -19,6 +19,7 @@ _volctl_options() {
         stop) echo '--timeout --socket --help' ;;
         kill) echo '--signal --socket --help' ;;
         container) echo "$_volctl_run_options --quiet --force --volumes --all --dry-run --format --socket --help" ;;
+        events) echo '--follow --since --filter --format --socket --help' ;;
         doctor) echo '--rebuild --store --format --socket --help' ;;
         inspect | refs | df | set | rename | detach | version) echo '--format --socket --help' ;;
         '') echo '--socket --help --usage --version' ;;
@@ -56,7 +57,14 @@ _volctl() {
 
     command=$(_volctl_command)
     case $previous in
-        --format) _volctl_reply 'table json' "$current" && return ;;
+        --format)
+            if [[ $command == events ]]; then
+                _volctl_reply 'text json' "$current"
+            else
+                _volctl_reply 'table json' "$current"
+            fi
+            return
+            ;;
         --socket | --store | --rootfs | --env-file | --data-root)
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
@@ -64,6 +72,9 @@ _volctl() {
         -f | --filter)
             if [[ $command == @(ls|list) || $command == prune ]]; then
                 _volctl_reply 'dangling= name= label= driver= kind= readonly=' "$current"
+                return
+            elif [[ $previous == --filter && $command == events ]]; then
+                _volctl_reply 'event= volume= container=' "$current"
                 return
             fi
             ;;
