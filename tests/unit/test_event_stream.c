@@ -1,5 +1,7 @@
 /* GET /volumefs/events over a real socket: what is asked, what comes, and who stays or goes. */
 #include "fs/api/api.h"
+#include "fs/api/handlers.h"
+#include "fs/api/http.h"
 #include "fs/event_ring.h"
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/fake_volumes.h"
@@ -27,15 +29,20 @@ static void publish(enum event_action action, const char *volume)
     event_ring_publish(fake_volumes.ring, &event);
 }
 
-static int ask(const char *path)
+static int ask_at(const char *to, const char *path)
 {
     char head[512];
-    int fd = client_connect(socket_path);
+    int fd = client_connect(to);
 
     assert_true(fd >= 0);
     snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
     client_send(fd, head, strlen(head));
     return fd;
+}
+
+static int ask(const char *path)
+{
+    return ask_at(socket_path, path);
 }
 
 /* Reads on until `text` is there; ten seconds at most. */
@@ -161,6 +168,48 @@ static void test_one_that_does_not_read_holds_up_nothing(void **state)
     close(fd);
 }
 
+static int status_of_error(int code)
+{
+    (void)code;
+    return 500;
+}
+
+static char *body_of_error(int code, const char *text)
+{
+    (void)code;
+    return strdup(text);
+}
+
+/* Silence is no fault of a follower: it outlasts the time that other clients have. */
+static void test_silence_is_no_end(void **state)
+{
+    static const struct route routes[] = {
+        {HTTP_GET, "/events", handle_events, {"since", "follow", "filters"}}};
+    static const struct http_service service = {.routes = routes,
+                                                .route_count = 1,
+                                                .error_status = status_of_error,
+                                                .error_body = body_of_error};
+    struct api_context context = {0};
+    struct http_config config = {.service = &service, .context = &context, .timeout = 1};
+    struct http_server *server;
+    char other[80];
+    int fd;
+
+    (void)state;
+    snprintf(other, sizeof(other), "%s.1", socket_path);
+    config.socket_path = other;
+    assert_int_equal(http_server_start(&server, &config, NULL), 0);
+    fd = ask_at(other, "/events?follow=1");
+    await(fd, "200 OK");
+    for (int i = 0; i < 2; i++) {
+        usleep(2500 * 1000);
+        publish(EVENT_CREATE, "a");
+        await(fd, "\n");
+    }
+    close(fd);
+    http_server_stop(server);
+}
+
 static double seconds_to_stop(void)
 {
     struct timespec before, after;
@@ -240,6 +289,7 @@ int main(void)
         with_api(test_a_follower_is_told_at_once),
         with_api(test_followers_keep_nobody_from_being_served),
         with_api(test_one_that_does_not_read_holds_up_nothing),
+        with_api(test_silence_is_no_end),
         with_api(test_the_stop_ends_followers),
     };
 
