@@ -289,15 +289,6 @@ static void attaching_renew_access(const struct attaching *attaching)
                                 attaching->items[i].spec->readonly);
 }
 
-/* What the label has become is asked for anew: it is told as it is now. */
-static void attaching_publish_label(const struct attaching *attaching, const char *volume_id)
-{
-    _cleanup_(volume_deinit) struct volume volume = {0};
-
-    if (catalog_volume_get_by_id(attaching->volumes->catalog, volume_id, &volume, NULL) == 0)
-        volume_event_labelled(attaching->volumes, &volume);
-}
-
 static void attaching_publish(const struct attaching *attaching)
 {
     for (size_t i = 0; i < attaching->count; i++) {
@@ -310,7 +301,7 @@ static void attaching_publish(const struct attaching *attaching)
         volume_event_attached(attaching->volumes, &attaching->container, &item->volume,
                               item->spec->destination, item->spec->readonly);
         if (item->relabelled)
-            attaching_publish_label(attaching, item->volume.id);
+            volume_event_labelled(attaching->volumes, item->volume.id);
     }
 }
 

@@ -369,6 +369,19 @@ static void renew_all(struct volumes *volumes, const struct attachments *attachm
                                 attachments->items[i].readonly);
 }
 
+/* Those of `some` that `others` have not. */
+static void publish_others(const struct putting *putting, enum event_action action,
+                           const struct attachments *some, const struct attachments *others)
+{
+    for (size_t i = 0; i < some->count; i++) {
+        const struct attachment *item = &some->items[i];
+        const struct attachment *other = attachments_find(others, item->destination);
+
+        if (!other || strcmp(other->volume_id, item->volume_id) != 0)
+            volume_event_attachment(putting->volumes, action, &putting->container, item);
+    }
+}
+
 /* In what an engine says of it. */
 static bool container_equal(const struct container *a, const struct container *b)
 {
@@ -391,6 +404,10 @@ static int putting_write(struct putting *putting, bool *changed, struct error *e
                                putting->wanted.items, putting->wanted.count, time_now(), e);
     if (r == 0 && putting->by_hand.id[0])
         r = putting_take_over(putting, e);
+    if (r == 0) {
+        publish_others(putting, EVENT_DETACH, &putting->before, &putting->wanted);
+        publish_others(putting, EVENT_ATTACH, &putting->wanted, &putting->before);
+    }
     renew_all(putting->volumes, &putting->before);
     renew_all(putting->volumes, &putting->wanted);
     return r;
@@ -411,9 +428,12 @@ static int apply_label(struct putting *putting, const struct attachment *attachm
     r = catalog_volume_get_by_id(putting->volumes->catalog, entry.id, &volume, e);
     if (r == 0)
         r = volume_label_check_owner(putting->volumes, &volume, putting->container.id, e);
-    return r ? r
-             : volume_label_attach(putting->volumes, &volume, entry.ref, attachment->label,
-                                   putting->container.id, &changed, e);
+    if (r == 0)
+        r = volume_label_attach(putting->volumes, &volume, entry.ref, attachment->label,
+                                putting->container.id, &changed, e);
+    if (r == 0 && changed)
+        volume_event_labelled(putting->volumes, entry.id);
+    return r;
 }
 
 /* The engine has made the container already: it cannot be refused any more, only denied. */
@@ -473,14 +493,20 @@ int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
 int volumes_engine_forget(struct volumes *volumes, const struct engine *engine, const char *id,
                           struct error *e)
 {
+    _cleanup_(departures_deinit) struct departures departures = {0};
     struct container container;
     uint64_t mask = 0;
     int r = volume_container_lock(volumes, id, volume_container_find_exact, &mask, &container, e);
 
     if (r)
         return r == ERROR_NOT_FOUND ? 0 : r;
-    if (strcmp(container.id, id) == 0 && strcmp(container.engine, engine->name) == 0)
-        r = volume_access_drop_container(volumes, container.id, e);
+    if (strcmp(container.id, id) == 0 && strcmp(container.engine, engine->name) == 0) {
+        r = volume_event_note_departures(volumes, container.id, NULL, &departures, e);
+        if (r == 0)
+            r = volume_access_drop_container(volumes, container.id, e);
+        if (r == 0)
+            volume_event_departed(volumes, &container, &departures);
+    }
     stripes_unlock(volumes, mask);
     volume_container_problem_clear(volumes, container.id);
     return r;

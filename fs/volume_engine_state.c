@@ -197,6 +197,14 @@ static int detaching_add(void *context, const struct attachment *attachment,
     return r;
 }
 
+static void publish_detached(struct volumes *volumes, const struct attachment *attachment)
+{
+    struct container container;
+
+    if (catalog_container_get(volumes->catalog, attachment->container_id, &container, NULL) == 0)
+        volume_event_attachment(volumes, EVENT_DETACH, &container, attachment);
+}
+
 int volume_detach_engine(struct volumes *volumes, const char *volume_id, const char *engine,
                          struct error *e)
 {
@@ -207,6 +215,8 @@ int volume_detach_engine(struct volumes *volumes, const char *volume_id, const c
     for (size_t i = 0; r == 0 && i < detaching.count; i++) {
         r = catalog_detach(volumes->catalog, detaching.items[i].container_id,
                            detaching.items[i].destination, e);
+        if (r == 0)
+            publish_detached(volumes, &detaching.items[i]);
         if (r == ERROR_NOT_FOUND) /* the engine's follower was first */
             r = 0;
     }

@@ -49,13 +49,17 @@ void volume_event_readonly(struct volumes *volumes, const struct volume *volume)
     event_ring_publish(volumes->ring, &event);
 }
 
-void volume_event_labelled(struct volumes *volumes, const struct volume *volume)
+void volume_event_labelled(struct volumes *volumes, const char *volume_id)
 {
-    struct event event = event_of(EVENT_LABEL, volume);
+    _cleanup_(volume_deinit) struct volume volume = {0};
+    struct event event;
 
-    event_add(&event, "label", access_label_name(volume->label));
-    event_add(&event, "owner", volume->owner);
-    event_add(&event, "context", volume->context);
+    if (catalog_volume_get_by_id(volumes->catalog, volume_id, &volume, NULL) != 0)
+        return;
+    event = event_of(EVENT_LABEL, &volume);
+    event_add(&event, "label", access_label_name(volume.label));
+    event_add(&event, "owner", volume.owner);
+    event_add(&event, "context", volume.context);
     event_ring_publish(volumes->ring, &event);
 }
 
@@ -76,6 +80,20 @@ void volume_event_attached(struct volumes *volumes, const struct container *cont
                            const struct volume *volume, const char *destination, bool readonly)
 {
     publish_attachment(volumes, EVENT_ATTACH, container, volume, destination, readonly);
+}
+
+void volume_event_attachment(struct volumes *volumes, enum event_action action,
+                             const struct container *container, const struct attachment *attachment)
+{
+    struct volume volume = {0};
+    struct volume_entry entry;
+
+    if (!volume_table_find_by_id(volumes->table, attachment->volume_id, &entry))
+        return;
+    memcpy(volume.id, entry.id, sizeof(volume.id));
+    memcpy(volume.name, entry.name, sizeof(volume.name));
+    publish_attachment(volumes, action, container, &volume, attachment->destination,
+                       attachment->readonly);
 }
 
 void volume_event_used(struct volumes *volumes, enum event_action action,

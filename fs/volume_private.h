@@ -288,12 +288,18 @@ void volume_event_created(struct volumes *volumes, const struct volume *volume);
 void volume_event_removed(struct volumes *volumes, const struct volume *volume);
 void volume_event_renamed(struct volumes *volumes, const struct volume *volume, const char *from);
 void volume_event_readonly(struct volumes *volumes, const struct volume *volume);
-void volume_event_labelled(struct volumes *volumes, const struct volume *volume);
+/* As the label is now. */
+void volume_event_labelled(struct volumes *volumes, const char *volume_id);
 void volume_event_attached(struct volumes *volumes, const struct container *container,
                            const struct volume *volume, const char *destination, bool readonly);
 /* `action`: EVENT_MOUNT, EVENT_UNMOUNT. */
 void volume_event_used(struct volumes *volumes, enum event_action action,
                        const struct volume_entry *volume, const char *mount_id);
+
+/* The same of what is recorded, and EVENT_DETACH; of a host path nothing. */
+void volume_event_attachment(struct volumes *volumes, enum event_action action,
+                             const struct container *container,
+                             const struct attachment *attachment);
 
 /* What a container had attached, to be told when it is detached. {0} is none. */
 struct departure;
