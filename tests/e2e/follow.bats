@@ -113,6 +113,30 @@ is_known_all_its_life() {
     each_engine is_known_all_its_life
 }
 
+# The actions on volume $1 since $2, each with its container and destination.
+told_since() {
+    volctl events --since "$2" --filter volume="$1" --format json |
+        jq -r '.Action + ":" + (.Actor.Attributes | (.container // "") + (.destination // ""))' |
+        grep -v '^\(un\)\?mount:' | paste -sd ' '
+}
+
+is_told() {
+    local engine=$1 since
+
+    since=$(date +%s.%N)
+    make_volume "$engine" web
+    create_container "$engine" one -v web:/webapp:ro
+    refs_are web one:/webapp:ro
+    "$engine" rm one >/dev/null
+    refs_are web ''
+    "$engine" volume rm web >/dev/null
+    [ "$(told_since web "$since")" = 'create: attach:one/webapp detach:one/webapp remove:' ]
+}
+
+@test "what it attaches and gives back is told as events" {
+    each_engine is_told
+}
+
 is_known_by_its_path() {
     local engine=$1
 
