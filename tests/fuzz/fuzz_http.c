@@ -3,6 +3,7 @@
  * chooses the service; the rest is sent on one connection, which is then read to its end.
  */
 #include "fs/api/api.h"
+#include "fs/event_ring.h"
 #include "tests/unit/fake_volumes.h"
 #include "tests/unit/http_client.h"
 
@@ -30,6 +31,7 @@ static void stop(void)
     for (int i = 0; i < 2; i++)
         api_stop(apis[i]);
     rmdir(directory);
+    event_ring_free(fake_volumes.ring);
 }
 
 static void start(void)
@@ -37,7 +39,8 @@ static void start(void)
     static const enum api_protocol protocols[] = {API_CONTROL, API_PLUGIN};
 
     fake_volumes_reset();
-    if (!mkdtemp(directory))
+    fake_volumes.ring = event_ring_new(16);
+    if (!fake_volumes.ring || !mkdtemp(directory))
         abort();
     for (int i = 0; i < 2; i++) {
         struct api_config config = {

@@ -16,10 +16,10 @@
     "{\"Container\":\"db\",\"Destination\":\"/e\",\"Mode\":\"rw\",\"Label\":\"shared\"},"          \
     "{\"Container\":\"we\\u001bb\"}],\"RefCount\":2}"
 #define E_DENY                                                                                     \
-    "{\"Type\":\"volume\",\"Action\":\"deny\",\"Actor\":{\"ID\":\"web\",\"Attributes\":{"               \
+    "{\"Type\":\"volume\",\"Action\":\"deny\",\"Actor\":{\"ID\":\"web\",\"Attributes\":{"          \
     "\"container\":\"app-1\",\"command\":\"a) \\\"\\u001b,x=\\\\\"}},\"timeNano\":1000000001}\n"
 #define E_LOST                                                                                     \
-    "{\"Type\":\"volume\",\"Action\":\"lost\",\"Actor\":{\"ID\":\"\",\"Attributes\":{}},"                  \
+    "{\"Type\":\"volume\",\"Action\":\"lost\",\"Actor\":{\"ID\":\"\",\"Attributes\":{}},"          \
     "\"timeNano\":0,\"Sequence\":3}"
 #define NO(text) "{\"message\":\"" text "\",\"code\":\"x\"}"
 
