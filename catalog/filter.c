@@ -253,6 +253,13 @@ static bool filter_term_match_label(const struct filter_term *term, const struct
     return value && (!term->value || strcmp(value, term->value) == 0);
 }
 
+/* Engines know the local driver of this daemon by its own name. */
+static bool filter_term_match_driver(const struct filter_term *term, const struct volume *volume)
+{
+    return strcmp(term->text, volume->driver) == 0 ||
+           (strcmp(term->text, "volumefs") == 0 && strcmp(volume->driver, "local") == 0);
+}
+
 static bool filter_term_match(const struct filter_term *term, const struct volume *volume,
                               bool dangling)
 {
@@ -264,7 +271,7 @@ static bool filter_term_match(const struct filter_term *term, const struct volum
     case FILTER_KIND:
         return term->kind == volume->kind;
     case FILTER_DRIVER:
-        return strcmp(term->text, volume->driver) == 0;
+        return filter_term_match_driver(term, volume);
     case FILTER_NAME:
         return strcmp(term->text, volume->name) == 0 ||
                regexec(&term->regex, volume->name, 0, NULL, 0) == 0;

@@ -72,6 +72,7 @@ names() {
     [ "$(names -f dangling=true)" = one ]
     [ "$(names -f dangling=0)" = two ]
     [ "$(names -f driver=local)" = 'one two' ]
+    [ "$(names -f driver=volumefs)" = 'one two' ]
     [ -z "$(names -f driver=nfs)" ]
 }
 

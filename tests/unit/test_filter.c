@@ -53,6 +53,7 @@ static void test_keys(void **state)
     assert_false(MATCHES(false, "label!", "env"));
     assert_true(MATCHES(false, "label!", "env=test"));
     assert_true(MATCHES(false, "driver", "local"));
+    assert_true(MATCHES(false, "driver", "volumefs"));
     assert_false(MATCHES(false, "driver", "loc"));
     assert_true(MATCHES(false, "kind", "named"));
     assert_false(MATCHES(false, "kind", "anonymous"));
