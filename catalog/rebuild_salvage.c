@@ -16,9 +16,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* An engine tells again which containers are its own. */
-#define SALVAGE_COLUMNS CONTAINER_COLUMNS_BASE ", ''"
-
 #define ATTACH_AGAIN "attach containers again before you prune"
 
 typedef int taker(struct rebuild *rebuild, struct query *query, struct error *e);
@@ -120,6 +117,24 @@ static int salvage_report(struct rebuild *rebuild, const char *what, const char 
 
 /* ---- containers ------------------------------------------------------- */
 
+enum container_query { CONTAINERS_FORWARDS, CONTAINERS_BACKWARDS, CONTAINERS_BY_ID };
+
+#define CONTAINER_QUERIES(columns)                                                                 \
+    {                                                                                              \
+        "SELECT " columns " FROM containers c ORDER BY c.id",                                      \
+            "SELECT " columns " FROM containers c ORDER BY c.id DESC",                             \
+            "SELECT " columns " FROM containers c WHERE c.id = ?1",                                \
+    }
+
+/* Of a version that did not know of engines they are no engine's. */
+static const char *const *container_queries(const struct rebuild *rebuild)
+{
+    static const char *const old[] = CONTAINER_QUERIES(CONTAINER_COLUMNS_BASE ", ''");
+    static const char *const now[] = CONTAINER_QUERIES(CONTAINER_COLUMNS);
+
+    return rebuild->old_version < SCHEMA_VERSION_FOLLOWED ? old : now;
+}
+
 static int salvage_take_container(struct rebuild *rebuild, struct query *query, struct error *e)
 {
     struct container container;
@@ -168,17 +183,15 @@ static int salvage_take_container_name(struct rebuild *rebuild, struct query *qu
     query_column_string(query, 1, name, sizeof(name));
     if (query_check_row(query, "containers", id, NULL))
         return 0;
-    r = salvage_rows(rebuild, "SELECT " SALVAGE_COLUMNS " FROM containers c WHERE c.id = ?1", id,
+    r = salvage_rows(rebuild, container_queries(rebuild)[CONTAINERS_BY_ID], id,
                      salvage_take_container, &damaged, e);
     return r || !damaged ? r : salvage_put_stub(rebuild, id, name, e);
 }
 
 static int salvage_containers(struct rebuild *rebuild, struct error *e)
 {
-    static const char *const rows[] = {
-        "SELECT " SALVAGE_COLUMNS " FROM containers c ORDER BY c.id",
-        "SELECT " SALVAGE_COLUMNS " FROM containers c ORDER BY c.id DESC",
-    };
+    const char *const *queries = container_queries(rebuild);
+    const char *const rows[] = {queries[CONTAINERS_FORWARDS], queries[CONTAINERS_BACKWARDS]};
     static const char *const names[] = {
         "SELECT id, name FROM containers INDEXED BY containers_by_name WHERE name <> '' "
         "ORDER BY name",

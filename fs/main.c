@@ -233,9 +233,12 @@ static void find_driver_name(struct daemon *daemon)
     const char *path =
         *daemon->options.plugin_socket ? daemon->options.plugin_socket : DEFAULT_PLUGIN_SOCKET;
     const char *name = strrchr(path, '/');
+    const char *end;
 
     name = name ? name + 1 : path;
-    snprintf(daemon->driver, sizeof(daemon->driver), "%.*s", (int)strcspn(name, "."), name);
+    end = strrchr(name, '.');
+    snprintf(daemon->driver, sizeof(daemon->driver), "%.*s",
+             (int)(end ? end - name : (ptrdiff_t)strlen(name)), name);
 }
 
 static int start_following(struct daemon *daemon, struct error *e)

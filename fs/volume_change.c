@@ -90,7 +90,7 @@ static int rename_locked(struct volumes *volumes, const char *from, const char *
                          to);
     r = volumes_scan_live(volumes, &live, e);
     if (r == 0)
-        r = volume_refuse_if_used(volumes, &volume, &live, NULL, e);
+        r = volume_refuse_if_used(volumes, &volume, &live, e);
     if (r == 0)
         r = rename_commit(volumes, &volume, to, e);
     if (r)
@@ -113,7 +113,9 @@ int volumes_rename(struct volumes *volumes, const char *from, const char *to,
         return r;
     if (strcmp(from, to) == 0)
         return volume_table_find(volumes->table, from, &entry) ? 0 : volume_not_found(from, e);
-    volumes_refresh_engines(volumes);
+    r = volumes_refresh_engines(volumes, e);
+    if (r)
+        return r;
     volumes_review_uses(volumes);
     stripes_lock(volumes, mask);
     r = rename_locked(volumes, from, to, &ref, e);

@@ -92,11 +92,9 @@ static int sorted_make(const struct volumes *volumes, const struct engine *engin
                        const struct engine_mount *mount, struct sorted *out)
 {
     *out = (struct sorted){.mount = mount};
-    if (!mount->volume)
-        return sorted_look(volumes, out);
-    if (!mount->driver || strcmp(mount->driver, engine->driver) != 0 ||
+    if (!mount->volume || !mount->driver || strcmp(mount->driver, engine->driver) != 0 ||
         name_check_volume(mount->volume, NULL) != 0)
-        return 0;
+        return sorted_look(volumes, out); /* engines may know this driver by another name */
     snprintf(out->name, sizeof(out->name), "%s", mount->volume);
     out->sort = SORT_OURS;
     return 0;
@@ -304,23 +302,41 @@ static int putting_want(struct putting *putting, const struct sorted *sorted)
     return attachments_add(&putting->wanted, &attachment);
 }
 
-static int putting_collect(struct putting *putting, struct error *e)
+static bool attachments_share_volume(const struct attachments *a, const struct attachments *b)
+{
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t k = 0; a->items[i].volume_id[0] && k < b->count; k++)
+            if (strcmp(a->items[i].volume_id, b->items[k].volume_id) == 0)
+                return true;
+    return false;
+}
+
+/* One of the name that was recorded by hand is this one if they have a volume in common; else it
+ * is somebody else's word of something else. */
+static int putting_consider_by_hand(struct putting *putting, struct error *e)
 {
     _cleanup_(attachments_deinit) struct attachments by_hand = {0};
-    struct catalog *catalog = putting->volumes->catalog;
+    int r = catalog_attachment_each_of_container(putting->volumes->catalog, putting->by_hand.id,
+                                                 attachments_collect, &by_hand, e);
+
+    if (r == 0 && attachments_share_volume(&putting->wanted, &by_hand))
+        return attachments_join(&putting->wanted, &by_hand);
+    putting->by_hand.id[0] = 0;
+    return r;
+}
+
+static int putting_collect(struct putting *putting, struct error *e)
+{
     int r = 0;
 
     if (putting->known)
-        r = catalog_attachment_each_of_container(catalog, putting->container.id,
+        r = catalog_attachment_each_of_container(putting->volumes->catalog, putting->container.id,
                                                  attachments_collect, &putting->before, e);
     for (size_t i = 0; r == 0 && i < putting->told->mount_count; i++)
         r = putting_want(putting, &putting->mounts[i]);
     if (r == 0)
         r = attachments_join(&putting->wanted, &putting->before);
-    if (r == 0 && putting->by_hand.id[0])
-        r = catalog_attachment_each_of_container(catalog, putting->by_hand.id, attachments_collect,
-                                                 &by_hand, e);
-    return r ? r : attachments_join(&putting->wanted, &by_hand);
+    return r || !putting->by_hand.id[0] ? r : putting_consider_by_hand(putting, e);
 }
 
 /* A list may have been made before the hook told of the start: then its process is there. */

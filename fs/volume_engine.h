@@ -63,15 +63,10 @@ bool volumes_engine_is_away(struct volumes *volumes, const char *engine);
 int volumes_check_engines(struct volumes *volumes, problem_visitor visit, void *context);
 
 /*
- * How to hear the latest of all engines: `refresh` returns when that is recorded, or after a short
- * while. It is called before volumes are removed or renamed, with nothing held; until it is set,
- * and after it is set to NULL, nobody is asked.
+ * How to hear the latest of all engines: `refresh` returns when that is recorded, or nothing can be
+ * heard as the engine is not there. ERROR_UNAVAILABLE: one that is there does not answer, or not
+ * all could be recorded. It is called before volumes are removed or renamed, with nothing held;
+ * until it is set, and after it is set to NULL, nobody is asked.
  */
-void volumes_set_refresh(struct volumes *volumes, void (*refresh)(void *context), void *context);
-
-/*
- * The engine removes one of its volumes, and has made sure that none of its containers that are
- * left refers to it: those do not keep the volume. A missing volume is a success.
- */
-int volumes_engine_remove(struct volumes *volumes, const char *name, const char *engine,
-                          struct error *e);
+void volumes_set_refresh(struct volumes *volumes, int (*refresh)(void *context, struct error *e),
+                         void *context);

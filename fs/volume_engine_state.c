@@ -1,6 +1,5 @@
 /*
- * Whether engines can be asked, what waits for an administrator where they cannot, and what they
- * may do to volumes of theirs.
+ * Whether engines can be asked, and what waits for an administrator where they cannot.
  */
 #include "fs/volume_engine.h"
 
@@ -132,7 +131,8 @@ int volume_container_refuse_engines(struct volumes *volumes, const struct contai
 
 /* ---- the latest --------------------------------------------------------------------- */
 
-void volumes_set_refresh(struct volumes *volumes, void (*refresh)(void *context), void *context)
+void volumes_set_refresh(struct volumes *volumes, int (*refresh)(void *context, struct error *e),
+                         void *context)
 {
     pthread_rwlock_wrlock(&volumes->refresh_lock);
     volumes->refresh = refresh;
@@ -140,85 +140,13 @@ void volumes_set_refresh(struct volumes *volumes, void (*refresh)(void *context)
     pthread_rwlock_unlock(&volumes->refresh_lock);
 }
 
-void volumes_refresh_engines(struct volumes *volumes)
+int volumes_refresh_engines(struct volumes *volumes, struct error *e)
 {
+    int r = 0;
+
     pthread_rwlock_rdlock(&volumes->refresh_lock);
     if (volumes->refresh)
-        volumes->refresh(volumes->refresh_context);
+        r = volumes->refresh(volumes->refresh_context, e);
     pthread_rwlock_unlock(&volumes->refresh_lock);
-}
-
-/* ---- what an engine removes ------------------------------------------------------------ */
-
-void volume_drop_engines_references(struct references *references, const char *engine)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < references->count; i++) {
-        struct reference *reference = &references->items[i];
-
-        if (reference->sources == REFERENCE_RECORDED && strcmp(reference->engine, engine) == 0)
-            free(reference->destination);
-        else
-            references->items[kept++] = *reference;
-    }
-    references->count = kept;
-}
-
-struct detaching {
-    const char *engine;
-    struct attachment *items; /* container and destination alone */
-    size_t count;
-};
-
-static void detaching_deinit(struct detaching *detaching)
-{
-    for (size_t i = 0; i < detaching->count; i++)
-        attachment_deinit(&detaching->items[i]);
-    free(detaching->items);
-}
-
-static int detaching_add(void *context, const struct attachment *attachment,
-                         const struct container *container)
-{
-    struct detaching *detaching = context;
-    struct attachment *grown;
-    int r;
-
-    if (strcmp(container->engine, detaching->engine) != 0)
-        return 0;
-    grown = reallocarray(detaching->items, detaching->count + 1, sizeof(*grown));
-    if (!grown)
-        return -ENOMEM;
-    detaching->items = grown;
-    r = attachment_copy(&grown[detaching->count], attachment);
-    if (r == 0)
-        detaching->count++;
-    return r;
-}
-
-static void publish_detached(struct volumes *volumes, const struct attachment *attachment)
-{
-    struct container container;
-
-    if (catalog_container_get(volumes->catalog, attachment->container_id, &container, NULL) == 0)
-        volume_event_attachment(volumes, EVENT_DETACH, &container, attachment);
-}
-
-int volume_detach_engine(struct volumes *volumes, const char *volume_id, const char *engine,
-                         struct error *e)
-{
-    _cleanup_(detaching_deinit) struct detaching detaching = {.engine = engine};
-    int r = catalog_attachment_each_of_volume(volumes->catalog, volume_id, detaching_add,
-                                              &detaching, e);
-
-    for (size_t i = 0; r == 0 && i < detaching.count; i++) {
-        r = catalog_detach(volumes->catalog, detaching.items[i].container_id,
-                           detaching.items[i].destination, e);
-        if (r == 0)
-            publish_detached(volumes, &detaching.items[i]);
-        if (r == ERROR_NOT_FOUND) /* the engine's follower was first */
-            r = 0;
-    }
     return r;
 }

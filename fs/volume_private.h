@@ -59,7 +59,7 @@ struct volumes {
     struct engine_state engine_states[ENGINES_FOLLOWED_MAX];
     size_t engine_count;
     pthread_rwlock_t refresh_lock; /* guards both; held for a whole refresh, under no stripe */
-    void (*refresh)(void *context);
+    int (*refresh)(void *context, struct error *e);
     void *refresh_context;
 
     pthread_mutex_t lately_mutex; /* guards both; taken after stripes, before the catalog's lock */
@@ -148,10 +148,9 @@ int volume_find_or_make(struct volumes *volumes, const struct volume_request *re
 
 /* ---- volume_remove.c, with the name's stripe held ---------------------------- */
 
-/* ERROR_IN_USE, naming containers. Those that are only known from this engine's API do not count
- * (NULL: all do). */
+/* ERROR_IN_USE, naming containers. */
 int volume_refuse_if_used(struct volumes *volumes, const struct volume *volume,
-                          const struct live_mounts *live, const char *engine, struct error *e);
+                          const struct live_mounts *live, struct error *e);
 /* Tombstone, table, trash. */
 int volume_take_away(struct volumes *volumes, const char *id, struct volume_ref ref,
                      struct error *e);
@@ -267,16 +266,12 @@ struct engines *engines_free(struct engines *engines);
 
 /* ---- volume_engine_state.c ----------------------------------------------------------- */
 
-/* Has the latest of engines recorded, if they can be asked. With nothing held. */
-void volumes_refresh_engines(struct volumes *volumes);
+/* Has the latest of engines recorded, before what is decided by references; see
+ * volumes_set_refresh. With nothing held. */
+int volumes_refresh_engines(struct volumes *volumes, struct error *e);
 /* ERROR_IN_USE: it is to be removed where it is known from. */
 int volume_container_refuse_engines(struct volumes *volumes, const struct container *container,
                                     struct error *e);
-/* Takes off the list what only that engine's API knows. The count stays as it was. */
-void volume_drop_engines_references(struct references *references, const char *engine);
-/* Takes back what that engine's containers refer to the volume with. */
-int volume_detach_engine(struct volumes *volumes, const char *volume_id, const char *engine,
-                         struct error *e);
 
 /* ---- volume_event.c, with the name's stripe held ----------------------------- */
 

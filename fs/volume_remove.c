@@ -57,6 +57,10 @@ static int refuse_used(const struct volume *volume, const struct references *ref
     if (references->count > NAMED_IN_TEXT)
         fprintf(out, " and %zu more", references->count - NAMED_IN_TEXT);
     fclose(out);
+    if (recorded && recorded->engine[0])
+        return error_set(e, ERROR_IN_USE, "volume \"%s\" is in use by %s; remove them: %s rm %s",
+                         volume->name, list, recorded->engine,
+                         reference_container(recorded, buffer));
     if (!recorded)
         return error_set(e, ERROR_IN_USE, "volume \"%s\" is in use by %s; stop and remove them",
                          volume->name, list);
@@ -67,15 +71,13 @@ static int refuse_used(const struct volume *volume, const struct references *ref
 }
 
 int volume_refuse_if_used(struct volumes *volumes, const struct volume *volume,
-                          const struct live_mounts *live, const char *engine, struct error *e)
+                          const struct live_mounts *live, struct error *e)
 {
     _cleanup_(references_deinit) struct references references = {0};
     int r = references_collect(volumes->catalog, volume, live, &references, e);
 
     if (r)
         return r;
-    if (engine)
-        volume_drop_engines_references(&references, engine);
     return references.count ? refuse_used(volume, &references, e) : 0;
 }
 
@@ -129,32 +131,23 @@ static int take_away_if_empty(struct volumes *volumes, const struct volume *volu
     return r;
 }
 
-/* What is to be removed, and for whom. */
-struct removal {
-    const char *name;
-    unsigned flags;
-    const char *engine; /* that removes it, see volumes_engine_remove; NULL: none */
-};
-
-static int remove_locked(struct volumes *volumes, const struct removal *removal,
+static int remove_locked(struct volumes *volumes, const char *name, unsigned flags,
                          const struct live_mounts *live, struct volume_ref *ref, struct error *e)
 {
     _cleanup_(volume_deinit) struct volume volume = {0};
     struct volume_entry entry;
     int r;
 
-    if (!volume_table_find(volumes->table, removal->name, &entry))
-        return volume_not_found(removal->name, e);
+    if (!volume_table_find(volumes->table, name, &entry))
+        return volume_not_found(name, e);
     *ref = entry.ref;
     r = catalog_volume_get_by_id(volumes->catalog, entry.id, &volume, e);
     if (r == 0)
-        r = volume_refuse_if_used(volumes, &volume, live, removal->engine, e);
-    if (r == 0 && removal->engine)
-        r = volume_detach_engine(volumes, volume.id, removal->engine, e);
+        r = volume_refuse_if_used(volumes, &volume, live, e);
     if (r)
         return r;
-    r = removal->flags & REMOVE_IF_EMPTY ? take_away_if_empty(volumes, &volume, entry.ref, e)
-                                         : volume_take_away(volumes, volume.id, entry.ref, e);
+    r = flags & REMOVE_IF_EMPTY ? take_away_if_empty(volumes, &volume, entry.ref, e)
+                                : volume_take_away(volumes, volume.id, entry.ref, e);
     if (r == 0) {
         volumes_problem_clear(volumes, volume.name);
         volume_event_removed(volumes, &volume);
@@ -162,42 +155,26 @@ static int remove_locked(struct volumes *volumes, const struct removal *removal,
     return r;
 }
 
-static int remove_one(struct volumes *volumes, const struct removal *removal,
-                      enum change_origin origin, struct error *e)
-{
-    _cleanup_(live_mounts_deinit) struct live_mounts live = {0};
-    uint64_t mask = stripe_of(removal->name);
-    struct volume_ref ref = {0};
-    int r;
-
-    volumes_review_uses(volumes);
-    stripes_lock(volumes, mask);
-    r = volumes_scan_live(volumes, &live, e);
-    if (r == 0)
-        r = remove_locked(volumes, removal, &live, &ref, e);
-    stripes_unlock(volumes, mask);
-    if (r == ERROR_NOT_FOUND && removal->flags & REMOVE_FORCE)
-        return 0;
-    if (r == 0 && origin == ORIGIN_API)
-        volumes_tell_removed(volumes, removal->name, ref);
-    return r;
-}
-
 int volumes_remove(struct volumes *volumes, const char *name, unsigned flags,
                    enum change_origin origin, struct error *e)
 {
-    const struct removal removal = {name, flags, NULL};
+    _cleanup_(live_mounts_deinit) struct live_mounts live = {0};
+    struct volume_ref ref = {0};
+    int r = volumes_refresh_engines(volumes, e);
 
-    volumes_refresh_engines(volumes);
-    return remove_one(volumes, &removal, origin, e);
-}
-
-int volumes_engine_remove(struct volumes *volumes, const char *name, const char *engine,
-                          struct error *e)
-{
-    const struct removal removal = {name, REMOVE_FORCE, engine};
-
-    return remove_one(volumes, &removal, ORIGIN_API, e);
+    if (r)
+        return r;
+    volumes_review_uses(volumes);
+    stripes_lock(volumes, stripe_of(name));
+    r = volumes_scan_live(volumes, &live, e);
+    if (r == 0)
+        r = remove_locked(volumes, name, flags, &live, &ref, e);
+    stripes_unlock(volumes, stripe_of(name));
+    if (r == ERROR_NOT_FOUND && flags & REMOVE_FORCE)
+        return 0;
+    if (r == 0 && origin == ORIGIN_API)
+        volumes_tell_removed(volumes, name, ref);
+    return r;
 }
 
 /* ---- all that dangle ---------------------------------------------------- */
@@ -239,12 +216,17 @@ static int64_t monotonic_now(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+static bool prune_is_fresh(const struct prune *prune)
+{
+    return prune->scanned_at && monotonic_now() - prune->scanned_at < SCAN_FRESH_NS;
+}
+
 /* With a stripe held. A scan costs a look at every container; many removals share one. */
 static int prune_scan(struct prune *prune, struct error *e)
 {
     int r;
 
-    if (prune->scanned_at && monotonic_now() - prune->scanned_at < SCAN_FRESH_NS)
+    if (prune_is_fresh(prune))
         return 0;
     live_mounts_deinit(&prune->live);
     prune->scanned_at = 0;
@@ -258,12 +240,14 @@ static int prune_remove(struct prune *prune, const char *name, struct error *e)
 {
     struct volumes *volumes = prune->volumes;
     struct volume_ref ref = {0};
-    int r;
+    int r = prune_is_fresh(prune) ? 0 : volumes_refresh_engines(volumes, e);
 
+    if (r)
+        return r;
     stripes_lock(volumes, stripe_of(name));
     r = prune_scan(prune, e);
     if (r == 0)
-        r = remove_locked(volumes, &(const struct removal){.name = name}, &prune->live, &ref, e);
+        r = remove_locked(volumes, name, 0, &prune->live, &ref, e);
     stripes_unlock(volumes, stripe_of(name));
     if (r == 0)
         volumes_tell_removed(volumes, name, ref);
@@ -306,8 +290,9 @@ int volumes_prune(struct volumes *volumes, const struct prune_request *request,
 
     if (atomic_exchange(&volumes->pruning, true))
         return error_set(e, ERROR_IN_USE, "a prune operation is already running");
-    volumes_refresh_engines(volumes);
-    r = volumes_each(volumes, request->filter, prune_consider, &prune, e);
+    r = volumes_refresh_engines(volumes, e);
+    if (r == 0)
+        r = volumes_each(volumes, request->filter, prune_consider, &prune, e);
     for (size_t i = 0; r == 0 && i < prune.count; i++)
         prune_one(&prune, prune.names[i], visitor);
     live_mounts_deinit(&prune.live);

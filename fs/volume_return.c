@@ -71,7 +71,7 @@ static int check_unused(struct giving *giving, struct error *e)
 
     volumes_review_uses(giving->volumes);
     r = volumes_scan_live(giving->volumes, &live, e);
-    return r ? r : volume_refuse_if_used(giving->volumes, &giving->volume, &live, NULL, e);
+    return r ? r : volume_refuse_if_used(giving->volumes, &giving->volume, &live, e);
 }
 
 static int check_place(struct giving *giving, struct error *e)
@@ -271,6 +271,9 @@ int volumes_give_back(struct volumes *volumes, const char *name, struct error *e
 
     if (transfer_look(volumes->transfers, name, true, NULL, NULL, NULL) == TRANSFER_COMING)
         return 0;
+    r = volumes_refresh_engines(volumes, e);
+    if (r)
+        return r;
     r = transfer_begin(volumes->transfers, &giving.transfer);
     if (r == 0) {
         r = give(&giving, &why);

@@ -268,9 +268,12 @@ int volumes_container_start(struct volumes *volumes, const char *key,
         return r;
     memcpy(&starting.run.state_dir, &request->state_dir, sizeof(starting.run.state_dir));
     r = volume_container_find_exact(volumes, key, out, e);
-    if (r == ERROR_NOT_FOUND && request->runtime)
+    if (r == ERROR_NOT_FOUND && request->runtime) {
         r = record_foreign(volumes, key, &starting, out, e);
-    else if (r == 0 && volume_container_goes_at_end(out))
+        /* its engine may have told of it meanwhile */
+        if (r == ERROR_EXISTS && volume_container_find_exact(volumes, key, out, NULL) == 0)
+            r = start_own(volumes, out, &starting, e);
+    } else if (r == 0 && volume_container_goes_at_end(out))
         r = start_foreign_again(volumes, out, &starting, e);
     else if (r == 0)
         r = start_own(volumes, out, &starting, e);

@@ -7,8 +7,6 @@
  */
 #include "fs/api/codec.h"
 #include "fs/api/handlers.h"
-#include "fs/process.h"
-#include "fs/volume_engine.h"
 
 #include "catalog/cleanup.h"
 
@@ -74,35 +72,13 @@ int plugin_create(const struct request *request, struct response *response, stru
     return r ? r : respond_done(response);
 }
 
-/* The engine that a process is of, by its name; NULL: none that is followed. */
-static const char *engine_of(pid_t pid)
-{
-    static const struct {
-        const char *process, *engine;
-    } engines[] = {{"dockerd", "docker"}, {"podman", "podman"}};
-
-    for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
-        if (process_has_name(pid, engines[i].process))
-            return engines[i].engine;
-    return NULL;
-}
-
-/* Engines remove a container's volumes before they tell that the container is gone. */
-static int remove_for(const struct request *request, const char *name, struct error *e)
-{
-    const char *engine = engine_of(request->peer);
-
-    return engine ? volumes_engine_remove(volumes_of(request), name, engine, e)
-                  : volumes_remove(volumes_of(request), name, REMOVE_FORCE, ORIGIN_API, e);
-}
-
 int plugin_remove(const struct request *request, struct response *response, struct error *e)
 {
     _cleanup_(plugin_body_deinit) struct plugin_body body = {0};
     int r = read_body(request, &body, e);
 
     if (r == 0) /* one that is gone already, too */
-        r = remove_for(request, body.name, e);
+        r = volumes_remove(volumes_of(request), body.name, REMOVE_FORCE, ORIGIN_API, e);
     return r ? r : respond_done(response);
 }
 

@@ -23,11 +23,13 @@ static void json_decref_p(json_t **value)
     json_decref(*value);
 }
 
+/* What has a NUL in it is no name and no path: as if it were not told. */
 static const char *text_of(const json_t *object, const char *key)
 {
-    const char *text = json_string_value(json_object_get(object, key));
+    const json_t *value = json_object_get(object, key);
+    const char *text = json_string_value(value);
 
-    return text ? text : "";
+    return text && strlen(text) == json_string_length(value) ? text : "";
 }
 
 /* ---- mounts ----------------------------------------------------------------------- */
@@ -59,16 +61,24 @@ static void mount_deinit(struct engine_mount *mount)
     free(mount->destination);
 }
 
-/* Whether it is one that could be of a volume of ours, with a place in the container. */
+/* Whether it is one that could be of a volume of ours. */
 static bool mount_is_told(const json_t *value)
 {
     const char *type = text_of(value, "Type");
-    const char *destination = text_of(value, "Destination");
 
-    if (destination[0] != '/' || strlen(destination) > PATH_TEXT_MAX ||
-        strlen(text_of(value, "Source")) > PATH_TEXT_MAX)
-        return false;
     return strcmp(type, "volume") == 0 ? *text_of(value, "Name") != 0 : strcmp(type, "bind") == 0;
+}
+
+/* Docker takes "y:/y" for a path (of another system), and one may be longer than is kept here: a
+ * reference it is all the same. */
+static char *destination_of(const json_t *value)
+{
+    const char *told = text_of(value, "Destination");
+    char *destination;
+
+    if (asprintf(&destination, "%s%.*s", *told == '/' ? "" : "/", PATH_TEXT_MAX - 1, told) < 0)
+        return NULL;
+    return destination;
 }
 
 static int mount_read(const json_t *value, struct engine_mount *out)
@@ -78,8 +88,8 @@ static int mount_read(const json_t *value, struct engine_mount *out)
 
     *out = (struct engine_mount){.readonly = json_is_false(writable),
                                  .label = label_of(text_of(value, "Mode"))};
-    if (copy_text(&out->destination, text_of(value, "Destination")) &&
-        copy_text(&out->source, text_of(value, "Source")) &&
+    out->destination = destination_of(value);
+    if (out->destination && copy_text(&out->source, text_of(value, "Source")) &&
         copy_text(&out->driver, text_of(value, "Driver")) &&
         copy_text(&out->volume, is_volume ? text_of(value, "Name") : ""))
         return 0;
@@ -212,7 +222,7 @@ static int list_take(struct engine_list *list, const json_t *array)
 int engine_list_read(const char *text, size_t length, struct engine_list *out, struct error *e)
 {
     json_error_t where;
-    _cleanup_(json_decref_p) json_t *array = json_loadb(text, length, 0, &where);
+    _cleanup_(json_decref_p) json_t *array = json_loadb(text, length, JSON_ALLOW_NUL, &where);
     int r;
 
     *out = (struct engine_list){0};
@@ -242,7 +252,7 @@ static bool action_matters(const char *action)
 
 bool engine_event_read(const char *text, size_t length, char id[CONTAINER_ID_MAX + 1])
 {
-    _cleanup_(json_decref_p) json_t *event = json_loadb(text, length, 0, NULL);
+    _cleanup_(json_decref_p) json_t *event = json_loadb(text, length, JSON_ALLOW_NUL, NULL);
     const char *of = text_of(json_object_get(event, "Actor"), "ID");
 
     if (strcmp(text_of(event, "Type"), "container") != 0 ||

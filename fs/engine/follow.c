@@ -5,7 +5,9 @@
  * Docker tells of a new name while the old one is listed too. When the stream ends it starts anew.
  *
  * Whoever is about to decide by what is known waits for a list that was asked for after he came
- * (follow_refresh): `mutex` guards the numbers of those, and is held for nothing else.
+ * (follow_refresh): `mutex` guards what is known of those, and is held for nothing else. Of an
+ * engine that is not there nothing new can come; one that is there and does not answer may know of
+ * a container that we do not, and so nothing is decided.
  */
 #include "fs/engine/follow.h"
 
@@ -50,10 +52,13 @@ struct follower {
     char pending[PENDING_MAX][CONTAINER_ID_MAX + 1];
     size_t pending_count; /* PENDING_MAX + 1: too many */
 
+    bool unrecorded; /* something of the list that is being recorded */
+
     pthread_mutex_t mutex;
-    pthread_cond_t listed;
-    bool connected;
-    uint64_t wanted, done; /* lists */
+    pthread_cond_t changed; /* done, wanted, or the end of all */
+    uint64_t wanted, done;  /* lists */
+    bool is_there;          /* as of the last attempt */
+    bool incomplete;        /* not all of the last list could be recorded */
 };
 
 struct follow {
@@ -107,6 +112,7 @@ static void report_unrecorded(struct follower *follower, const char *id, int r,
                 e->text[0] ? e->text
                 : r < 0    ? strerror(-r)
                            : error_code_name(r));
+    follower->unrecorded = true;
     list_again_in(follower, REPAIR_MS);
 }
 
@@ -143,6 +149,7 @@ static int list_all(struct follower *follower, struct error *e)
     follower->stream_was_open = engine_http_is_streaming(follower->http);
     follower->list_due_ms = now_ms() + LIST_AGAIN_MS;
     follower->pending_count = 0; /* what they tell is in the list */
+    follower->unrecorded = false;
     r = get_list(follower, "/containers/json?all=1", &list, e);
     for (size_t i = 0; r == 0 && i < list.count; i++)
         record(follower, &list.items[i]);
@@ -200,51 +207,71 @@ static uint64_t lists_wanted(struct follower *follower)
     return wanted;
 }
 
-/* Nobody waits for what is away. */
-static void lists_done(struct follower *follower, uint64_t done, bool connected)
+static void lists_done(struct follower *follower, uint64_t done, bool is_there)
 {
     pthread_mutex_lock(&follower->mutex);
     follower->done = done;
-    follower->connected = connected;
-    pthread_cond_broadcast(&follower->listed);
+    follower->is_there = is_there;
+    follower->incomplete = is_there && follower->unrecorded;
+    pthread_cond_broadcast(&follower->changed);
     pthread_mutex_unlock(&follower->mutex);
 }
 
-static void ask_for_list(struct follower *follower)
+/* The number of the list that is wanted now; 0: there is no engine that could tell anything. */
+static uint64_t ask_for_list(struct follower *follower)
 {
+    uint64_t number = 0;
+
     pthread_mutex_lock(&follower->mutex);
-    if (follower->connected) {
-        follower->wanted++;
+    if (follower->is_there || access(follower->socket, F_OK) == 0) {
+        number = ++follower->wanted;
         engine_http_wake(follower->http, false);
+        pthread_cond_broadcast(&follower->changed);
     }
     pthread_mutex_unlock(&follower->mutex);
+    return number;
 }
 
-static void wait_for_list(struct follower *follower, const struct timespec *until)
+static int wait_for_list(struct follower *follower, uint64_t number, const struct timespec *until,
+                         struct error *e)
 {
-    uint64_t wanted;
+    bool silent, incomplete;
 
     pthread_mutex_lock(&follower->mutex);
-    wanted = follower->wanted;
-    while (follower->connected && follower->done < wanted)
-        if (pthread_cond_timedwait(&follower->listed, &follower->mutex, until) != 0)
+    while (follower->done < number)
+        if (pthread_cond_timedwait(&follower->changed, &follower->mutex, until) != 0)
             break;
+    silent = follower->done < number;
+    incomplete = !silent && follower->incomplete;
     pthread_mutex_unlock(&follower->mutex);
+    if (silent)
+        return error_set(e, ERROR_UNAVAILABLE,
+                         "%s does not tell which containers it has; look why %s does not answer, "
+                         "and try again",
+                         follower->engine.name, follower->socket);
+    if (incomplete)
+        return error_set(e, ERROR_UNAVAILABLE,
+                         "not all containers of %s could be recorded, the log says why; try again",
+                         follower->engine.name);
+    return 0;
 }
 
-static void follow_refresh(void *context)
+static int follow_refresh(void *context, struct error *e)
 {
     struct follow *follow = context;
+    uint64_t numbers[ENGINES] = {0};
     struct timespec until;
+    int r = 0;
 
+    for (size_t i = 0; i < ENGINES; i++)
+        if (follow->followers[i].started)
+            numbers[i] = ask_for_list(&follow->followers[i]);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += REFRESH_LIMIT_MS / MS_PER_S;
-    for (size_t i = 0; i < ENGINES; i++)
-        if (follow->followers[i].started)
-            ask_for_list(&follow->followers[i]);
-    for (size_t i = 0; i < ENGINES; i++)
-        if (follow->followers[i].started)
-            wait_for_list(&follow->followers[i], &until);
+    for (size_t i = 0; r == 0 && i < ENGINES; i++)
+        if (numbers[i])
+            r = wait_for_list(&follow->followers[i], numbers[i], &until, e);
+    return r;
 }
 
 /* ---- following ----------------------------------------------------------------------------- */
@@ -271,31 +298,35 @@ static int wait_for_stream(struct follower *follower, struct error *e)
                                "/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D",
                                take_event, follower, e);
 
-    while (r == 0 && !engine_http_is_streaming(follower->http) && now_ms() < until)
+    while (r == 0 && !engine_http_is_streaming(follower->http) &&
+           !engine_http_has_ended(follower->http) && now_ms() < until)
         r = engine_http_wait(follower->http, (int)(until - now_ms()) + 1, e);
     return r;
 }
 
 static void say_followed(struct follower *follower)
 {
-    log_message(LOG_LEVEL_INFO, "%s: its containers are known from %s", follower->engine.name,
-                follower->socket);
+    if (follower->is_away)
+        log_message(LOG_LEVEL_INFO, "%s: its containers are known from %s", follower->engine.name,
+                    follower->socket);
     follower->is_away = false;
     volumes_engine_set_state(follower->follow->volumes, &follower->engine, follower->socket, NULL);
 }
 
-/* Until the engine goes away; *e says how. */
+/* Until the engine goes away; *e says how. 0: it tells no events (any more), and is to be asked
+ * again. */
 static int follow_engine(struct follower *follower, struct error *e)
 {
+    uint64_t wanted = lists_wanted(follower);
     int r = wait_for_stream(follower, e);
 
     if (r == 0)
         r = list_all(follower, e);
     if (r)
         return r;
-    lists_done(follower, lists_wanted(follower), true);
+    lists_done(follower, wanted, true);
     say_followed(follower);
-    while (r == 0) {
+    while (r == 0 && !engine_http_has_ended(follower->http)) {
         int64_t left = follower->list_due_ms - now_ms();
 
         r = engine_http_wait(follower->http, left > 0 ? (int)left : 0, e);
@@ -307,7 +338,6 @@ static int follow_engine(struct follower *follower, struct error *e)
 
 static void say_away(struct follower *follower, const char *why)
 {
-    lists_done(follower, lists_wanted(follower), false);
     if (!follower->is_away && !atomic_load(&follower->follow->stop))
         log_message(LOG_LEVEL_INFO, "%s: not followed any more: %s", follower->engine.name, why);
     follower->is_away = true;
@@ -324,17 +354,32 @@ static bool is_podmans(const struct follower *follower)
            realpath(podman->socket, other) && strcmp(mine, other) == 0;
 }
 
-static void wait_for_stop(struct follower *follower)
+/* A while, or until somebody wants to know, or all ends. */
+static void wait_to_retry(struct follower *follower)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += RETRY_MS / MS_PER_S;
     pthread_mutex_lock(&follower->mutex);
-    while (!atomic_load(&follower->follow->stop))
-        if (pthread_cond_timedwait(&follower->listed, &follower->mutex, &until) != 0)
+    while (!atomic_load(&follower->follow->stop) && follower->done == follower->wanted)
+        if (pthread_cond_timedwait(&follower->changed, &follower->mutex, &until) != 0)
             break;
     pthread_mutex_unlock(&follower->mutex);
+}
+
+static void follower_try(struct follower *follower)
+{
+    uint64_t wanted = lists_wanted(follower);
+    struct error e = {0};
+    int r = -ENOENT;
+
+    if (access(follower->socket, F_OK) == 0 && !is_podmans(follower))
+        r = follow_engine(follower, &e);
+    if (r == 0)
+        return;
+    say_away(follower, e.text[0] ? e.text : r < 0 ? strerror(-r) : error_code_name(r));
+    lists_done(follower, follower->done > wanted ? follower->done : wanted, false);
 }
 
 static void *follower_run(void *argument)
@@ -342,13 +387,8 @@ static void *follower_run(void *argument)
     struct follower *follower = argument;
 
     while (!atomic_load(&follower->follow->stop)) {
-        struct error e = {0};
-        int r = -ENOENT;
-
-        if (access(follower->socket, F_OK) == 0 && !is_podmans(follower))
-            r = follow_engine(follower, &e);
-        say_away(follower, e.text[0] ? e.text : r < 0 ? strerror(-r) : error_code_name(r));
-        wait_for_stop(follower);
+        follower_try(follower);
+        wait_to_retry(follower);
     }
     return NULL;
 }
@@ -369,7 +409,7 @@ static int follower_start(struct follower *follower, struct error *e)
     pthread_mutex_init(&follower->mutex, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&follower->listed, &attributes);
+    pthread_cond_init(&follower->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     follower->started = true;
     r = pthread_create(&follower->thread, NULL, follower_run, follower);
@@ -411,11 +451,11 @@ static void follower_stop(struct follower *follower)
         return;
     engine_http_wake(follower->http, true);
     pthread_mutex_lock(&follower->mutex);
-    pthread_cond_broadcast(&follower->listed);
+    pthread_cond_broadcast(&follower->changed);
     pthread_mutex_unlock(&follower->mutex);
     pthread_join(follower->thread, NULL);
     follower->http = engine_http_free(follower->http);
-    pthread_cond_destroy(&follower->listed);
+    pthread_cond_destroy(&follower->changed);
     pthread_mutex_destroy(&follower->mutex);
 }
 

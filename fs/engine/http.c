@@ -32,6 +32,7 @@ struct engine_http {
     CURL *get;
     CURL *stream; /* in `multi` while there is one */
     bool streaming;
+    bool ended;   /* by the engine */
     bool arrived; /* something of the stream, since it was waited for */
     struct text line;
     void (*take)(void *context, char *line, size_t length);
@@ -244,6 +245,7 @@ int engine_http_stream(struct engine_http *http, const char *path,
         return -ENOMEM;
     http->take = take;
     http->take_context = context;
+    http->ended = false;
     prepare(http, http->stream, url);
     curl_easy_setopt(http->stream, CURLOPT_WRITEFUNCTION, take_stream);
     curl_easy_setopt(http->stream, CURLOPT_WRITEDATA, http);
@@ -259,8 +261,9 @@ static int stream_explain(struct engine_http *http, CURLcode code, struct error 
     long status = 0;
 
     curl_easy_getinfo(http->stream, CURLINFO_RESPONSE_CODE, &status);
-    if (code == CURLE_OK && status == HTTP_OK)
-        return error_set(e, ERROR_UNAVAILABLE, "%s has ended its events", http->socket);
+    http->ended = code == CURLE_OK && status == HTTP_OK;
+    if (http->ended)
+        return 0;
     return explain(http, code, &http->line, status, e);
 }
 
@@ -282,7 +285,7 @@ int engine_http_wait(struct engine_http *http, int timeout_ms, struct error *e)
         r = stream_explain(http, message->data.result, e);
     else if (!running)
         r = error_set(e, ERROR_UNAVAILABLE, "%s is not followed", http->socket);
-    if (r)
+    if (r || http->ended)
         stream_end(http);
     return r;
 }
@@ -290,4 +293,9 @@ int engine_http_wait(struct engine_http *http, int timeout_ms, struct error *e)
 bool engine_http_is_streaming(const struct engine_http *http)
 {
     return http->streaming;
+}
+
+bool engine_http_has_ended(const struct engine_http *http)
+{
+    return http->ended;
 }

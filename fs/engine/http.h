@@ -30,10 +30,12 @@ int engine_http_get(struct engine_http *http, const char *path, char **body, siz
 int engine_http_stream(struct engine_http *http, const char *path,
                        void (*take)(void *context, char *line, size_t length), void *context,
                        struct error *e);
-/* Waits for more of the stream, or to be woken. ERROR_UNAVAILABLE: it has ended, or never began. */
+/* Waits for more of the stream, or to be woken. ERROR_UNAVAILABLE: it has been cut, or never began. */
 int engine_http_wait(struct engine_http *http, int timeout_ms, struct error *e);
 /* Whether the engine has begun to answer: what happens from then on comes by the stream. */
 bool engine_http_is_streaming(const struct engine_http *http);
+/* Whether the engine itself has ended the stream, as one without events does at once. */
+bool engine_http_has_ended(const struct engine_http *http);
 
 /* Ends the wait that is going on, or the next one. With `stop` every call fails from then on. */
 void engine_http_wake(struct engine_http *http, bool stop);

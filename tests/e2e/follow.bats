@@ -38,7 +38,6 @@ teardown() {
         remove_container docker "$container" 2>/dev/null || true
         remove_container podman "$container" 2>/dev/null || true
     done
-    docker volume ls -q -f "driver=$DRIVER" | xargs -r docker volume rm >/dev/null 2>&1 || true
     podman volume ls -q | xargs -r podman volume rm -f >/dev/null 2>&1 || true
     volctl prune -af >/dev/null 2>&1 || true
     podman volume reload >/dev/null 2>&1 || true
@@ -75,7 +74,13 @@ state_of() {
 }
 
 state_is() {
-    [ "$(state_of "$1")" = "$2" ]
+    local state
+
+    state=$(state_of "$1")
+    [ "$state" = "$2" ] || {
+        printf 'state: %s\n' "$state"
+        return 1
+    }
 }
 
 make_volume() {
@@ -249,7 +254,7 @@ is_asked_before_a_removal() {
     podman rm -f -t 0 one >/dev/null
     refs_are web ''
     start_container podman one -v web:/webapp:ro
-    state_is web 'one true podman false'
+    eventually 5 state_is web 'one true podman false'
     [ "$(volume_attribute "$TREE/web" refs)" = one:/webapp:ro ]
 }
 
@@ -260,6 +265,59 @@ is_asked_before_a_removal() {
     docker rm one >/dev/null
     create_container docker one -v web:/webapp:Z
     eventually 5 sh -c "[ \$(getfattr --only-values -n user.volume.label $TREE/web 2>/dev/null) = private ]"
+}
+
+takes_nothing_from_a_container() {
+    local engine=$1
+
+    mkdir "$TREE/data"
+    echo kept >"$TREE/data/f"
+    create_container "$engine" one -v "$TREE/data:/d"
+    refs_are data one:/d:rw
+    if [ "$engine" = podman ]; then
+        podman volume reload >/dev/null
+    fi
+    fails "$engine" volume rm data
+    [ "$(cat "$TREE/data/f")" = kept ]
+    "$engine" rm one >/dev/null
+    "$engine" volume rm data >/dev/null
+    [ ! -e "$TREE/data" ]
+}
+
+# An engine does not know what a path of the tree is, nor what other engines have.
+@test "an engine cannot remove a volume that its own container has by its path" {
+    each_engine takes_nothing_from_a_container
+}
+
+@test "what was attached by hand is not taken for an engine's container of the same name" {
+    mkdir "$TREE/data" "$TREE/other"
+    volctl attach one data:/by-hand
+    docker run --rm --network none --name one "$IMAGE" true
+    refs_are data one:/by-hand:rw
+    create_container docker one -v "$TREE/other:/o"
+    refs_are other "$(container_id docker one):/o:rw"
+    refs_are data one:/by-hand:rw
+    docker rm one >/dev/null
+    refs_are other ''
+    refs_are data one:/by-hand:rw
+    volctl detach one
+}
+
+unnamed_has_a_reference() {
+    [ "$(volume_attribute "$TREE/$(volctl ls -q | grep -E '^[0-9a-f]{64}$')" refs)" = one:/y:/y:rw ]
+}
+
+# What one container says of itself is no reason not to know the others.
+@test "odd containers do not hide others" {
+    mkdir "$TREE/data"
+    curl -sS --unix-socket "$WORK/d/s" -H 'Content-Type: application/json' \
+        -d '{"Image":"'"$IMAGE"'","Cmd":["true"],"Labels":{"a":"x\u0000y"},"HostConfig":{"NetworkMode":"none"}}' \
+        'http://localhost/containers/create?name=two' | tee "$WORK/out" | jq -e .Id || { cat "$WORK/out"; return 1; }
+    create_container docker one -v "$TREE/data:/d"
+    refs_are data one:/d:rw
+    docker rm one >/dev/null
+    docker create --network none --name one --volume-driver "$DRIVER" -v y:/y "$IMAGE" true >/dev/null
+    eventually 5 unnamed_has_a_reference
 }
 
 @test "what happened while the daemon was away is found at its start" {
@@ -297,6 +355,30 @@ is_asked_before_a_removal() {
     volctl doctor
 }
 
+@test "of an engine that has just come back the first container is known before a removal" {
+    mkdir "$TREE/data"
+    docker_kill
+    docker_start
+    create_container docker one -v "$TREE/data:/d"
+    fails rmdir "$TREE/data"
+    refs_are data one:/d:rw
+}
+
+@test "while an engine does not answer nothing is removed" {
+    local pid
+
+    mkdir "$TREE/data"
+    read -r pid <"$WORK/p/pid"
+    kill -STOP "$pid"
+    create_container podman one -v "$TREE/data:/d"
+    fails volctl rm data
+    kill -CONT "$pid"
+    [[ $output == *'podman does not tell'* ]]
+    refs_are data one:/d:rw
+    podman rm one >/dev/null
+    rmdir "$TREE/data"
+}
+
 @test "a service of Podman that is killed and started again loses nothing" {
     mkdir "$TREE/data"
     create_container podman one -v "$TREE/data:/d"
@@ -307,4 +389,19 @@ is_asked_before_a_removal() {
     refs_are data one:/d:rw
     podman_serve
     refs_are data ''
+}
+
+@test "an engine that tells no events is asked now and then" {
+    mkdir "$TREE/data"
+    podman_unserve
+    sed -i 's/^events_logger = .*/events_logger = "none"/' "$CONTAINERS_CONF"
+    podman_serve
+    create_container podman one -v "$TREE/data:/d"
+    fails rmdir "$TREE/data"
+    podman stop -t 0 one >/dev/null
+    podman rename one two
+    refs_are data two:/d:rw
+    podman_unserve
+    sed -i 's/^events_logger = .*/events_logger = "file"/' "$CONTAINERS_CONF"
+    podman_serve
 }

@@ -118,13 +118,6 @@ int volumes_remove(struct volumes *volumes, const char *name, unsigned flags,
     return begin(e, "remove %s %u %d", name, flags, (int)origin);
 }
 
-int volumes_engine_remove(struct volumes *volumes, const char *name, const char *engine,
-                          struct error *e)
-{
-    (void)volumes;
-    return begin(e, "remove %s for %s", name, engine);
-}
-
 int volumes_prune(struct volumes *volumes, const struct prune_request *request,
                   const struct prune_visitor *visitor, struct error *e)
 {

@@ -96,18 +96,20 @@ static void test_the_rest_is_taken(void **state)
 {
     static const char text[] =
         "[{\"Id\":\"../etc\"},{\"Id\":7},null,{\"Id\":\"" ID_TWO "\",\"Mounts\":[null,7,"
-        "{\"Type\":\"volume\",\"Name\":\"y\",\"Destination\":\"y:/y\"},"
+        "{\"Type\":\"volume\",\"Name\":\"a\\u0000b\",\"Destination\":\"/nul\"},"
         "{\"Type\":\"volume\",\"Destination\":\"/no/name\"},"
+        "{\"Type\":\"volume\",\"Name\":\"y\",\"Destination\":\"y:/y\"},"
         "{\"Type\":\"volume\",\"Name\":\"y\",\"Destination\":\"/y\",\"RW\":false}]},"
-        "{\"Id\":\"" ID_ONE "\",\"Mounts\":null}]";
+        "{\"Id\":\"" ID_ONE "\",\"Mounts\":null,\"Labels\":{\"a\":\"\\u0000\"}}]";
     struct engine_list list;
 
     (void)state;
     assert_int_equal(list_read(text, &list), 0);
     assert_int_equal(list.count, 2);
     assert_string_equal(list.items[0].id, ID_ONE); /* sorted */
-    assert_int_equal(engine_list_find(&list, ID_TWO)->mount_count, 1);
-    assert_string_equal(engine_list_find(&list, ID_TWO)->mounts[0].destination, "/y");
+    assert_int_equal(engine_list_find(&list, ID_TWO)->mount_count, 2);
+    assert_string_equal(engine_list_find(&list, ID_TWO)->mounts[0].destination, "/y:/y");
+    assert_string_equal(engine_list_find(&list, ID_TWO)->mounts[1].destination, "/y");
     engine_list_deinit(&list);
 }
 

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -161,22 +160,6 @@ static void test_size_is_left_out_where_not_known(void **state)
     assert_non_null(strstr(answer_text, "\"refcount\":1"));
 }
 
-/* A removal that Docker asks for is one that it has checked its own containers for. */
-static void test_removal_by_an_engine(void **state)
-{
-    char name[16];
-
-    (void)state;
-    assert_int_equal(prctl(PR_GET_NAME, name), 0);
-    assert_int_equal(prctl(PR_SET_NAME, "dockerd"), 0);
-    assert_int_equal(ask("/VolumeDriver.Remove", DOCKER, "{\"Name\":\"web\"}"), 200);
-    assert_string_equal(fake_volumes.call, "remove web for docker");
-    assert_int_equal(prctl(PR_SET_NAME, "podman"), 0);
-    assert_int_equal(ask("/VolumeDriver.Remove", PODMAN, "{\"Name\":\"web\"}"), 200);
-    assert_string_equal(fake_volumes.call, "remove web for podman");
-    assert_int_equal(prctl(PR_SET_NAME, name), 0);
-}
-
 static void test_only_post(void **state)
 {
     static const char get[] = "GET /VolumeDriver.List HTTP/1.1\r\nHost: x\r\nConnection: "
@@ -256,7 +239,6 @@ int main(void)
         cmocka_unit_test_setup(test_errors_are_500_with_a_text, setup),
         cmocka_unit_test_setup(test_get_says_absent_or_nothing, setup),
         cmocka_unit_test_setup(test_size_is_left_out_where_not_known, setup),
-        cmocka_unit_test_setup(test_removal_by_an_engine, setup),
         cmocka_unit_test_setup(test_only_post, setup),
         cmocka_unit_test_setup(test_inherited_socket, setup),
     };

@@ -184,10 +184,11 @@ static void test_whole_catalog_is_salvaged_and_kept(void **state)
 {
     struct fixture *f = *state;
     _cleanup_(volume_deinit) struct volume one = fixture_volume(1), back = {0};
-    struct container container = fixture_container(2);
+    struct container container = fixture_container(2), found;
     struct run run = {.auto_remove = true, .pid = 7};
     uint32_t uses = 0;
 
+    snprintf(container.engine, sizeof(container.engine), "docker");
     for (int i = 0; i < 3; i++)
         make_volume(f, i);
     fixture_attach(f, 1, 1, "/a");
@@ -208,6 +209,8 @@ static void test_whole_catalog_is_salvaged_and_kept(void **state)
     assert_int_equal(catalog_run_get(f->catalog, container.id, &run, NULL), 0);
     assert_true(run.auto_remove);
     assert_int_equal(run.pid, 7);
+    assert_int_equal(catalog_container_get(f->catalog, container.id, &found, NULL), 0);
+    assert_string_equal(found.engine, "docker");
 }
 
 static void test_catalog_of_an_older_version_is_salvaged(void **state)
@@ -216,9 +219,8 @@ static void test_catalog_of_an_older_version_is_salvaged(void **state)
 
     make_volume(f, 1);
     fixture_attach(f, 1, 1, "/a");
-    change_file(
-        f, "DROP TABLE runs; DROP TABLE trees; DROP VIEW container_list;"
-           "ALTER TABLE containers DROP COLUMN engine; PRAGMA user_version = 2");
+    change_file(f, "DROP TABLE runs; DROP TABLE trees; DROP VIEW container_list;"
+                   "ALTER TABLE containers DROP COLUMN engine; PRAGMA user_version = 2");
     rebuild(f);
     assert_int_equal(attachments_count(f), 1);
     assert_false(summary.lost);
