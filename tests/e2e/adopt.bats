@@ -26,7 +26,7 @@ setup() {
 teardown() {
     docker ps -aq | xargs -r timeout 60 docker rm -fv >/dev/null
     podman rm -fa -t 0 >/dev/null
-    docker volume ls -q | xargs -r timeout 60 docker volume rm -f >/dev/null
+    docker volume ls -q -f driver=local | xargs -r timeout 60 docker volume rm -f >/dev/null
     podman volume rm -fa >/dev/null
     daemon_stop || return 1
     umount "$WORK/disk" 2>/dev/null || true
