@@ -1,9 +1,9 @@
 /*
  * The containers attached to one volume.
  *
- * Invariants of a finished list: one entry a container, and at least one that only reads. Those
- * that write are in it too, because a container may be recorded twice, by id and by name, and then
- * one of the two is enough.
+ * Invariants of a finished list: one entry a container, and at least one that only reads, or an
+ * owner. Those that write are in it too, because a container may be recorded twice, by id and by
+ * name, and then one of the two is enough.
  *
  * What an id or a name has in common with every id it can be the same container as is its first
  * CONTAINER_ID_SHORT characters: entries are found by these, the stems, in a sorted array, and then
@@ -34,6 +34,9 @@ struct access_list {
     uint32_t count;
     struct stem *stems;
     uint32_t stem_count;
+    bool has_readers;
+    bool has_owner;
+    struct entry owner;
 };
 
 static struct access_list closed;
@@ -72,18 +75,36 @@ static int entries_grow(struct access_list *list)
     return 0;
 }
 
-int access_list_add(struct access_list **list, const struct container *container, bool readonly)
+static int list_make(struct access_list **list)
 {
-    struct entry *entry;
-
     if (!*list)
         *list = calloc(1, sizeof(**list));
-    if (!*list || entries_grow(*list) < 0)
+    return *list ? 0 : -ENOMEM;
+}
+
+static struct entry entry_of(const struct container *container, bool writes)
+{
+    struct entry entry = {.writes = writes};
+
+    memcpy(entry.id, container->id, sizeof(entry.id));
+    memcpy(entry.name, container->name, sizeof(entry.name));
+    return entry;
+}
+
+int access_list_add(struct access_list **list, const struct container *container, bool readonly)
+{
+    if (list_make(list) < 0 || entries_grow(*list) < 0)
         return -ENOMEM;
-    entry = &(*list)->entries[(*list)->count++];
-    memcpy(entry->id, container->id, sizeof(entry->id));
-    memcpy(entry->name, container->name, sizeof(entry->name));
-    entry->writes = !readonly;
+    (*list)->entries[(*list)->count++] = entry_of(container, !readonly);
+    return 0;
+}
+
+int access_list_set_owner(struct access_list **list, const struct container *owner)
+{
+    if (list_make(list) < 0)
+        return -ENOMEM;
+    (*list)->owner = entry_of(owner, true);
+    (*list)->has_owner = true;
     return 0;
 }
 
@@ -95,12 +116,13 @@ static int entry_compare(const void *left, const void *right)
     return strcmp(a->id, b->id);
 }
 
-/* One entry a container. True if any of them only reads. */
-static bool entries_merge(struct access_list *list)
+/* One entry a container. */
+static void entries_merge(struct access_list *list)
 {
-    bool restricts = false;
     uint32_t kept = 0;
 
+    if (list->count == 0)
+        return;
     qsort(list->entries, list->count, sizeof(*list->entries), entry_compare);
     for (uint32_t i = 0; i < list->count; i++) {
         struct entry *entry = &list->entries[i];
@@ -112,8 +134,7 @@ static bool entries_merge(struct access_list *list)
     }
     list->count = kept;
     for (uint32_t i = 0; i < kept; i++)
-        restricts |= !list->entries[i].writes;
-    return restricts;
+        list->has_readers |= !list->entries[i].writes;
 }
 
 static void stem_make(struct stem *stem, const char *text)
@@ -132,6 +153,8 @@ static int stem_compare(const void *left, const void *right)
 
 static int stems_make(struct access_list *list)
 {
+    if (list->count == 0)
+        return 0;
     list->stems = calloc((size_t)list->count * 2, sizeof(*list->stems)); /* by id and by name */
     if (!list->stems)
         return -ENOMEM;
@@ -151,7 +174,10 @@ static int stems_make(struct access_list *list)
 
 int access_list_finish(struct access_list **list)
 {
-    if (*list && entries_merge(*list))
+    if (!*list)
+        return 0;
+    entries_merge(*list);
+    if ((*list)->has_readers || (*list)->has_owner)
         return stems_make(*list);
     *list = access_list_free(*list);
     return 0;
@@ -206,6 +232,16 @@ bool access_list_restricts(const struct access_list *list, const char *seen)
     return attached && !writes;
 }
 
+bool access_list_has_readers(const struct access_list *list)
+{
+    return list && (list == &closed || list->has_readers);
+}
+
+bool access_list_is_owner(const struct access_list *list, const char *seen)
+{
+    return list && list->has_owner && container_is_same(list->owner.id, list->owner.name, seen);
+}
+
 bool access_list_knows(const struct access_list *list, const char *seen)
 {
     bool attached, writes;
@@ -213,5 +249,5 @@ bool access_list_knows(const struct access_list *list, const char *seen)
     if (!list)
         return false;
     list_look_up(list, seen, &attached, &writes);
-    return attached;
+    return attached || access_list_is_owner(list, seen);
 }

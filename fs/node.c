@@ -291,21 +291,35 @@ static void node_give_up_fd(struct node_table *table, struct node *node)
     atomic_fetch_sub(&node->pinned, PIN_ONE);
 }
 
-/* Holds the node in a slot, if there is one, by a lookup of our own. */
-static bool node_hold(struct node_table *table, uint32_t index, uint64_t *id)
+/* Of which nodes: those of a volume, with none of the flags `without`. */
+struct choice {
+    struct volume_ref volume;
+    uint32_t without;
+};
+
+static bool node_is_chosen(const struct node *node, const struct choice *choice)
+{
+    return node->volume.index == choice->volume.index &&
+           node->volume.generation == choice->volume.generation && !(node->flags & choice->without);
+}
+
+/* Holds the node in a slot, if there is one and it is chosen (NULL: any), by a lookup of our own.
+ */
+static bool node_hold(struct node_table *table, uint32_t index, const struct choice *choice,
+                      uint64_t *id)
 {
     struct shard *shard = &table->shards[index % SHARDS];
     struct node *node = &table->slots[index];
-    bool alive;
+    bool wanted;
 
     pthread_mutex_lock(&shard->lock);
-    alive = node->lookups > 0;
-    if (alive) {
+    wanted = node->lookups > 0 && (!choice || node_is_chosen(node, choice));
+    if (wanted) {
         node->lookups++;
         *id = node_id(table, node);
     }
     pthread_mutex_unlock(&shard->lock);
-    return alive;
+    return wanted;
 }
 
 /* Takes back the lookup of node_hold. */
@@ -322,16 +336,31 @@ void node_each_writer(struct node_table *table, struct volume_ref volume,
                       void (*visit)(void *context, struct node *node), void *context)
 {
     uint32_t high = atomic_load(&table->high_slot);
+    struct choice choice = {.volume = volume};
     uint64_t id;
 
     for (uint32_t index = 1; index < high; index++) {
         struct node *node = &table->slots[index];
 
         if ((atomic_load(&node->writers) == 0 && atomic_load(&node->written) == 0) ||
-            !node_hold(table, index, &id))
+            !node_hold(table, index, &choice, &id))
             continue;
-        if (node->volume.index == volume.index && node->volume.generation == volume.generation)
-            visit(context, node);
+        visit(context, node);
+        node_let_go(table, id);
+    }
+}
+
+void node_each_without(struct node_table *table, struct volume_ref volume, uint32_t without,
+                       void (*visit)(void *context, struct node *node), void *context)
+{
+    uint32_t high = atomic_load(&table->high_slot);
+    struct choice choice = {volume, without};
+    uint64_t id;
+
+    for (uint32_t index = 1; index < high; index++) {
+        if (!node_hold(table, index, &choice, &id))
+            continue;
+        visit(context, &table->slots[index]);
         node_let_go(table, id);
     }
 }
@@ -352,7 +381,7 @@ static void table_sweep(struct node_table *table)
     for (int i = 0; i < SWEEP_SLOTS; i++) {
         uint32_t index = atomic_fetch_add(&table->sweep, 1) % high;
 
-        if (index == NONE || !node_hold(table, index, &id))
+        if (index == NONE || !node_hold(table, index, NULL, &id))
             continue;
         node_give_up_fd(table, &table->slots[index]);
         node_let_go(table, id);

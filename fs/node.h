@@ -149,6 +149,10 @@ bool node_table_gave_up(struct node_table *table);
 void node_each_writer(struct node_table *table, struct volume_ref volume,
                       void (*visit)(void *context, struct node *node), void *context);
 
+/* The same of those that have none of the flags (node_flag). */
+void node_each_without(struct node_table *table, struct volume_ref volume, uint32_t without,
+                       void (*visit)(void *context, struct node *node), void *context);
+
 struct node_counts {
     uint64_t nodes;
     uint64_t descriptors;

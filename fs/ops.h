@@ -82,8 +82,9 @@ int target_enter_beside(struct target *target, const struct target *first, fuse_
 /* Ends it, before the reply. A change is noted for the volume's usage. */
 void target_leave(struct target *target);
 
-/* Who sends the request, and what it is to the volume. */
-void asker_identify(fuse_req_t req, struct volume_ref volume, struct asker *asker);
+/* Who sends the request, and what it is to the volume. Answers the volume's flags as of the moment
+ * in which it was that. */
+uint32_t asker_identify(fuse_req_t req, struct volume_ref volume, struct asker *asker);
 /* Tells the audit that a rule has refused the request. `asker`: as far as it was identified. */
 void denial_note(fuse_req_t req, struct volume_ref volume, const struct asker *asker,
                  enum operation operation, enum policy_rule rule);
@@ -126,10 +127,19 @@ void data_close(const struct data *data);
 
 /* Turns backing attributes into the tree's (inode number). */
 void attributes_present(struct session *session, struct stat *st);
+/* The flags of what can be read or changed by nobody without an open or a look-up, which ask us: of
+ * all else (directories, sockets, …) the kernel itself decides, by what it knows of attributes. */
+enum { NODE_ASKS = NODE_REGULAR | NODE_SYMLINK };
 /*
  * How long the kernel may keep a node's attributes: not while stores through mmap may change them,
  * of which nobody is told. A mapping outlives the close of its file, so after the last close for
  * writing the file system behind is asked, once, whether anybody still may write.
+ *
+ * And not those of a private volume's directories: for each walk through one whose attributes have
+ * expired the kernel asks in the name of who walks, and an error ends the walk (fuse_permission in
+ * fs/fuse/dir.c). So names stay cached and yet lead nobody further who may not. It is of all
+ * directories and not of the volume's root alone, as a walk may begin at any: the root of a bind
+ * mount of a part.
  */
 double attributes_timeout(struct session *session, struct node *node);
 /* True while a file is open for writing through passthrough, or mapped so. `fd`: pinned. */

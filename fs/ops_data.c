@@ -62,7 +62,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
         return;
     }
     buffer = thread_buffer(size);
-    err = buffer ? data_enter(&file, req, ino, OPERATION_READ, &data) : ENOMEM;
+    err = buffer ? data_enter(&file, req, ino, OPERATION_FETCH, &data) : ENOMEM;
     if (!err) {
         n = pread(data.fd, buffer, size, offset);
         err = n < 0 ? errno : 0;

@@ -31,14 +31,19 @@ static bool is_attached(const void *context, const char *name)
     return volume_table_knows(attachments->table, attachments->volume, name);
 }
 
-void asker_identify(fuse_req_t req, struct volume_ref volume, struct asker *asker)
+uint32_t asker_identify(fuse_req_t req, struct volume_ref volume, struct asker *asker)
 {
     struct attachments attachments = {session_of(req)->table, volume};
     struct cgroup_names names = {is_attached, &attachments};
+    struct standing standing;
 
     caller_identify_again(fuse_req_ctx(req)->pid, &names, &asker->caller);
-    asker->reader = asker->caller.kind == CALLER_CONTAINER &&
-                    volume_table_restricts(attachments.table, volume, asker->caller.container_id);
+    if (asker->caller.kind != CALLER_CONTAINER)
+        return volume_table_flags(attachments.table, volume);
+    volume_table_ask(attachments.table, volume, asker->caller.container_id, &standing);
+    asker->reader = standing.reader;
+    asker->owner = standing.owner;
+    return standing.flags;
 }
 
 /* The rules, asked of the table with every request. 0 or errno. */
@@ -50,7 +55,7 @@ static int node_decide(fuse_req_t req, const struct node *node, enum operation o
     enum policy_rule rule;
 
     if (policy_needs_caller(flags, operation))
-        asker_identify(req, node->volume, &asker);
+        flags = asker_identify(req, node->volume, &asker);
     rule = policy_find_rule(flags, &asker, operation);
     if (rule)
         denial_note(req, node->volume, &asker, operation, rule);
@@ -188,6 +193,9 @@ double attributes_timeout(struct session *session, struct node *node)
     bool may;
     int fd;
 
+    if (!(node->flags & NODE_ASKS) &&
+        (volume_table_flags(session->table, node->volume) & VOLUME_FLAG_PRIVATE))
+        return 0;
     if (atomic_load(&node->writers) > 0)
         return 0;
     if (atomic_load(&node->written) == 0)
@@ -216,10 +224,20 @@ static uint32_t type_flags(mode_t mode)
     return S_ISLNK(mode) ? NODE_SYMLINK : 0;
 }
 
+/*
+ * The attributes of a volume's root that the kernel meets for the first time are not kept: should
+ * the volume become private before it has them, there is nothing yet that could be told to expire.
+ */
+static bool is_new_root(struct session *session, const struct node_key *key, uint32_t flags)
+{
+    return (flags & NODE_VOLUME_ROOT) && !node_find(session->nodes, key);
+}
+
 int entry_make(struct session *session, struct volume_ref volume, int fd, const struct stat *st,
                uint32_t flags, struct fuse_entry_param *out)
 {
     struct node_key key = {volume.index, st->st_dev, st->st_ino};
+    bool unknown = is_new_root(session, &key, flags);
     struct node *node;
     uint64_t id;
     int r = node_intern(session->nodes, &key, volume, flags | type_flags(st->st_mode), fd, &id);
@@ -229,7 +247,7 @@ int entry_make(struct session *session, struct volume_ref volume, int fd, const 
     node = node_get(session->nodes, id);
     node_note_mode(node, st->st_mode);
     *out = (struct fuse_entry_param){.ino = id, .attr = *st, .entry_timeout = TIMEOUT_FOREVER};
-    out->attr_timeout = attributes_timeout(session, node);
+    out->attr_timeout = unknown ? 0 : attributes_timeout(session, node);
     attributes_present(session, &out->attr);
     return 0;
 }

@@ -122,20 +122,20 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 {
     struct session *session = session_of(req);
     struct node *node = node_get(session->nodes, ino);
+    bool rule = node && (node->flags & NODE_VOLUME_ROOT) && vxattr_is(name);
     struct target target;
     int err;
 
-    /* rules can be changed on a read-only volume: that is how it becomes writable again */
-    if (node && (node->flags & NODE_VOLUME_ROOT) && vxattr_is(name)) {
-        fuse_reply_err(req, vxattr_set(session, req, node->volume, name, value, size));
-        return;
-    }
     if (!node) {
         fuse_reply_err(req, ENOTSUP);
         return;
     }
-    err = target_enter(&target, req, ino, OPERATION_CHANGE);
-    if (!err) {
+    /* rules can be changed on a read-only volume: that is how it becomes writable again */
+    err = target_enter(&target, req, ino, rule ? OPERATION_LOOK : OPERATION_CHANGE);
+    if (!err && rule) {
+        target_leave(&target);
+        err = vxattr_set(session, req, node->volume, name, value, size);
+    } else if (!err) {
         err = node_setxattr(req, &target, name, value, size, flags);
         target_leave(&target);
     }

@@ -1,12 +1,13 @@
 /*
- * The rules of DESIGN: a removed volume has nothing; a read-only one refuses
- * every change from anyone; any volume refuses those of a container that is attached
- * to it for reading only. Pure.
+ * The rules of DESIGN: a removed volume has nothing; a private one is there for its owner and the
+ * host; a read-only one refuses every change from anyone; any volume refuses those of a container
+ * that is attached to it for reading only. Pure.
  *
  * Who cannot be told is refused with those containers. That is nobody who means well: threads of
  * the kernel (of loop devices, of io_uring) have an id and count as the host or as their process;
- * what the kernel writes back of open files is OPERATION_STORE. Only callers outside the daemon's
- * pid namespace have none, and a container must not become one of them to be free of a rule.
+ * what the kernel reads ahead and writes back of open files is OPERATION_FETCH and OPERATION_STORE.
+ * Only callers outside the daemon's pid namespace have none, and a container must not become one of
+ * them to be free of a rule.
  */
 #include "fs/policy.h"
 
@@ -14,9 +15,25 @@
 
 bool policy_needs_caller(uint32_t flags, enum operation operation)
 {
-    if (operation != OPERATION_CHANGE || (flags & (VOLUME_FLAG_REMOVED | VOLUME_FLAG_READONLY)))
+    if (operation_is_of_open_file(operation) || (flags & VOLUME_FLAG_REMOVED))
         return false; /* the same for everybody */
-    return flags & VOLUME_FLAG_READERS;
+    if (flags & VOLUME_FLAG_PRIVATE)
+        return true;
+    return operation == OPERATION_CHANGE && !(flags & VOLUME_FLAG_READONLY) &&
+           (flags & VOLUME_FLAG_READERS);
+}
+
+static bool asker_may_enter(const struct asker *asker)
+{
+    switch (asker->caller.kind) {
+    case CALLER_HOST:
+        return true;
+    case CALLER_CONTAINER:
+        return asker->owner;
+    case CALLER_UNKNOWN:
+        break;
+    }
+    return false;
 }
 
 static enum policy_rule asker_rule(const struct asker *asker)
@@ -35,13 +52,17 @@ static enum policy_rule asker_rule(const struct asker *asker)
 enum policy_rule policy_find_rule(uint32_t flags, const struct asker *asker,
                                   enum operation operation)
 {
+    bool asked = policy_needs_caller(flags, operation);
+
+    if (asked && (flags & VOLUME_FLAG_PRIVATE) && !asker_may_enter(asker))
+        return RULE_PRIVATE_VOLUME;
     if (!operation_alters(operation))
         return RULE_NONE; /* open files of a removed volume stay readable, as on unlink */
     if (flags & VOLUME_FLAG_REMOVED)
         return RULE_REMOVED_VOLUME;
     if (flags & VOLUME_FLAG_READONLY)
         return RULE_READONLY_VOLUME;
-    return policy_needs_caller(flags, operation) ? asker_rule(asker) : RULE_NONE;
+    return asked && (flags & VOLUME_FLAG_READERS) ? asker_rule(asker) : RULE_NONE;
 }
 
 static const struct {
@@ -70,10 +91,8 @@ const char *policy_rule_name(enum policy_rule rule)
 const char *operation_name(enum operation operation)
 {
     static const char *const names[] = {
-        [OPERATION_LOOK] = "look",
-        [OPERATION_READ] = "read",
-        [OPERATION_STORE] = "store",
-        [OPERATION_CHANGE] = "change",
+        [OPERATION_LOOK] = "look",   [OPERATION_READ] = "read",     [OPERATION_FETCH] = "fetch",
+        [OPERATION_STORE] = "store", [OPERATION_CHANGE] = "change",
     };
 
     return names[operation];

@@ -9,8 +9,9 @@
 
 enum operation {
     OPERATION_LOOK,   /* names and attributes */
-    OPERATION_READ,   /* data, entries, attribute values */
-    OPERATION_STORE,  /* data into a file that is open for it: who opened it was asked */
+    OPERATION_READ,   /* opening, entries, attribute values */
+    OPERATION_FETCH,  /* data of a file that is open: who opened it was asked */
+    OPERATION_STORE,  /* data into such a file */
     OPERATION_CHANGE, /* anything else that would alter data, names or attributes */
 };
 
@@ -19,10 +20,16 @@ static inline bool operation_alters(enum operation operation)
     return operation == OPERATION_STORE || operation == OPERATION_CHANGE;
 }
 
+static inline bool operation_is_of_open_file(enum operation operation)
+{
+    return operation == OPERATION_FETCH || operation == OPERATION_STORE;
+}
+
 /* Who asks, and what it is to the volume. */
 struct asker {
     struct caller caller;
     bool reader; /* a container all of whose attachments to the volume are read-only */
+    bool owner;  /* the container to which the volume is private */
 };
 
 /* What refuses. */
@@ -32,7 +39,7 @@ enum policy_rule {
     RULE_READONLY_VOLUME,
     RULE_READONLY_ATTACHMENT,
     RULE_UNKNOWN_CALLER,
-    RULE_PRIVATE_VOLUME, /* another container owns it */
+    RULE_PRIVATE_VOLUME, /* it is not the asker's */
     RULE_ADMINISTRATION, /* for the host's administrator only: policy_administer */
     RULE_COUNT,
 };
@@ -48,7 +55,7 @@ enum policy_rule policy_find_rule(uint32_t flags, const struct asker *asker,
 int policy_rule_errno(enum policy_rule rule);
 const char *policy_rule_name(enum policy_rule rule);
 
-/* "look", "read", "store", "change". */
+/* "look", "read", "fetch", "store", "change". */
 const char *operation_name(enum operation operation);
 
 /* The errno of the rule that refuses; 0: allowed. */

@@ -1,4 +1,11 @@
 /*
+ * Two things of the kernel's own stand in the way of a rule: what it has cached of a volume that
+ * becomes private, and what is open of one that becomes read-only.
+ *
+ * Of a private volume it keeps no attributes of directories (attributes_timeout); those it has from
+ * before are told to have expired. VOLUME_FLAG_GATED says that this was done, and
+ * goes with the label: it is set before, so that a label that comes meanwhile is seen to.
+ *
  * A read-only flag is asked of the table with every request, and the kernel caches nothing of it.
  * But reads and writes of files that are open by passthrough make no requests, nor do stores
  * through mappings, which outlive the close. An open for writing counts itself first and asks the
@@ -65,10 +72,29 @@ static bool is_readonly(struct session *session, struct volume_ref volume)
     return volume_table_flags(session->table, volume) & VOLUME_FLAG_READONLY;
 }
 
+/* By attributes only (offset −1), which takes no lock that a waiting request could hold. */
+static void visit_gate(void *context, struct node *node)
+{
+    struct session *session = context;
+
+    fuse_lowlevel_notify_inval_inode(session->fuse, node_id(session->nodes, node), -1, 0);
+}
+
+static void close_gates(struct session *session, struct volume_ref volume)
+{
+    uint32_t flags = volume_table_flags(session->table, volume);
+
+    if (!(flags & VOLUME_FLAG_PRIVATE) || (flags & VOLUME_FLAG_GATED))
+        return;
+    (void)volume_table_set_flags(session->table, volume, VOLUME_FLAG_GATED, 0);
+    node_each_without(session->nodes, volume, NODE_ASKS, visit_gate, session);
+}
+
 void rules_apply(struct session *session, const char *name, struct volume_ref volume)
 {
     struct sealing sealing = {.session = session};
 
+    close_gates(session, volume);
     if (!is_readonly(session, volume))
         return;
     node_each_writer(session->nodes, volume, visit_writer, &sealing);

@@ -288,21 +288,22 @@ static int table_take_slot(struct volume_table *table, uint32_t *out)
     return 0;
 }
 
-static uint32_t volume_initial_flags(const struct volume *volume)
+static uint32_t label_flags(enum access_label label)
 {
-    uint32_t flags = volume->readonly ? VOLUME_FLAG_READONLY : 0;
-
-    switch (volume->label) {
+    switch (label) {
     case LABEL_NONE:
         break;
     case LABEL_SHARED:
-        flags |= VOLUME_FLAG_SHARED;
-        break;
+        return VOLUME_FLAG_SHARED;
     case LABEL_PRIVATE:
-        flags |= VOLUME_FLAG_PRIVATE;
-        break;
+        return VOLUME_FLAG_PRIVATE;
     }
-    return flags;
+    return 0;
+}
+
+static uint32_t volume_initial_flags(const struct volume *volume)
+{
+    return (volume->readonly ? VOLUME_FLAG_READONLY : 0) | label_flags(volume->label);
 }
 
 static int table_insert_locked(struct volume_table *table, const struct volume *volume,
@@ -342,15 +343,16 @@ int volume_table_insert(struct volume_table *table, const struct volume *volume,
     return r;
 }
 
-/* What the slot had is the caller's. */
-static struct access_list *slot_exchange_access(struct volume_table *table, struct slot *slot,
-                                                struct access_list *list)
+/* Word and list at once, for who looks at both. What the slot had is the caller's. */
+static struct access_list *slot_exchange(struct volume_table *table, struct slot *slot,
+                                         uint64_t word, struct access_list *list)
 {
     struct access_list *before;
 
     pthread_rwlock_wrlock(&table->access_lock);
     before = slot->access;
     slot->access = list;
+    atomic_store(&slot->word, word);
     pthread_rwlock_unlock(&table->access_lock);
     return before;
 }
@@ -360,8 +362,8 @@ static void table_remove_locked(struct volume_table *table, struct slot *slot,
 {
     uint32_t generation = ref.generation + 1;
 
-    atomic_store(&slot->word, word_make(generation ? generation : 1, VOLUME_FLAG_REMOVED));
-    access_list_free(slot_exchange_access(table, slot, NULL));
+    access_list_free(slot_exchange(
+        table, slot, word_make(generation ? generation : 1, VOLUME_FLAG_REMOVED), NULL));
     map_unlink_name(table, ref.index);
     map_unlink_id(table, ref.index);
     slot->name[0] = 0;
@@ -472,48 +474,71 @@ uint32_t volume_table_flags(struct volume_table *table, struct volume_ref ref)
     return word_generation(word) == ref.generation ? (uint32_t)word : VOLUME_FLAG_REMOVED;
 }
 
-int volume_table_set_access(struct volume_table *table, struct volume_ref ref,
-                            struct access_list *list)
+/* `change`: flags to change, to those of `flags`, beside what the list says. */
+static int table_exchange(struct volume_table *table, struct volume_ref ref, uint32_t flags,
+                          uint32_t change, struct access_list *list)
 {
-    uint32_t flag = list ? VOLUME_FLAG_READERS : 0;
     struct slot *slot;
     uint64_t word;
 
+    flags |= access_list_has_readers(list) ? VOLUME_FLAG_READERS : 0;
+    change |= VOLUME_FLAG_READERS;
     pthread_rwlock_wrlock(&table->lock);
     slot = table_live_slot(table, ref);
     if (slot) {
-        list = slot_exchange_access(table, slot, list);
         word = atomic_load(&slot->word);
-        atomic_store(&slot->word, (word & ~(uint64_t)VOLUME_FLAG_READERS) | flag);
+        list = slot_exchange(table, slot, (word & ~(uint64_t)change) | flags, list);
     }
     pthread_rwlock_unlock(&table->lock);
     access_list_free(list);
     return slot ? 0 : ERROR_NOT_FOUND;
 }
 
-static bool table_ask_access(struct volume_table *table, struct volume_ref ref, const char *seen,
-                             bool (*ask)(const struct access_list *list, const char *seen))
+int volume_table_set_access(struct volume_table *table, struct volume_ref ref,
+                            struct access_list *list)
+{
+    return table_exchange(table, ref, 0, 0, list);
+}
+
+int volume_table_set_label(struct volume_table *table, struct volume_ref ref,
+                           enum access_label label, struct access_list *list)
+{
+    uint32_t flags = label_flags(label), change = VOLUME_FLAG_SHARED | VOLUME_FLAG_PRIVATE;
+
+    if ((volume_table_flags(table, ref) & change) != flags)
+        change |= VOLUME_FLAG_GATED; /* to be told anew */
+    return table_exchange(table, ref, flags, change, list);
+}
+
+void volume_table_ask(struct volume_table *table, struct volume_ref ref, const char *seen,
+                      struct standing *out)
 {
     struct slot *slot = table_ref_slot(table, ref);
-    bool answer = false;
+
+    *out = (struct standing){.flags = VOLUME_FLAG_REMOVED};
+    if (!slot)
+        return;
+    pthread_rwlock_rdlock(&table->access_lock);
+    out->flags = volume_table_flags(table, ref);
+    if (!(out->flags & VOLUME_FLAG_REMOVED)) {
+        out->reader = access_list_restricts(slot->access, seen);
+        out->owner = access_list_is_owner(slot->access, seen);
+    }
+    pthread_rwlock_unlock(&table->access_lock);
+}
+
+bool volume_table_knows(struct volume_table *table, struct volume_ref ref, const char *seen)
+{
+    struct slot *slot = table_ref_slot(table, ref);
+    bool knows = false;
 
     if (!slot)
         return false;
     pthread_rwlock_rdlock(&table->access_lock);
     if (word_generation(atomic_load(&slot->word)) == ref.generation)
-        answer = ask(slot->access, seen);
+        knows = access_list_knows(slot->access, seen);
     pthread_rwlock_unlock(&table->access_lock);
-    return answer;
-}
-
-bool volume_table_restricts(struct volume_table *table, struct volume_ref ref, const char *seen)
-{
-    return table_ask_access(table, ref, seen, access_list_restricts);
-}
-
-bool volume_table_knows(struct volume_table *table, struct volume_ref ref, const char *seen)
-{
-    return table_ask_access(table, ref, seen, access_list_knows);
+    return knows;
 }
 
 bool volume_table_next(struct volume_table *table, uint32_t from, struct volume_entry *out)

@@ -28,6 +28,7 @@ enum volume_flag {
     VOLUME_FLAG_SHARED = 1 << 2,
     VOLUME_FLAG_PRIVATE = 1 << 3,
     VOLUME_FLAG_READERS = 1 << 4, /* some container is attached for reading only */
+    VOLUME_FLAG_GATED = 1 << 5,   /* private, and the kernel was told to ask; see rules.c */
 };
 
 /* What the tree shows of a volume; a copy. */
@@ -58,12 +59,23 @@ uint32_t volume_table_flags(struct volume_table *table, struct volume_ref ref);
 
 /*
  * Who is attached to the volume, in place of what was known of that. The list is the table's from
- * here on, and sets VOLUME_FLAG_READERS; NULL clears it. ERROR_NOT_FOUND: stale ref.
+ * here on, and sets VOLUME_FLAG_READERS if it has any; NULL clears it. ERROR_NOT_FOUND: stale ref.
  */
 int volume_table_set_access(struct volume_table *table, struct volume_ref ref,
                             struct access_list *list);
-/* What that list says of the container: access_list_restricts, access_list_knows. */
-bool volume_table_restricts(struct volume_table *table, struct volume_ref ref, const char *seen);
+/* The same and the access label, at once: nobody sees the new label with the owner of before. */
+int volume_table_set_label(struct volume_table *table, struct volume_ref ref,
+                           enum access_label label, struct access_list *list);
+
+/* What is true of a container and a volume at one moment. */
+struct standing {
+    uint32_t flags; /* as of volume_table_flags */
+    bool reader;    /* access_list_restricts */
+    bool owner;     /* access_list_is_owner */
+};
+void volume_table_ask(struct volume_table *table, struct volume_ref ref, const char *seen,
+                      struct standing *out);
+/* Whether the list knows the container: access_list_knows. */
 bool volume_table_knows(struct volume_table *table, struct volume_ref ref, const char *seen);
 
 /*

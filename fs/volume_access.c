@@ -1,13 +1,13 @@
 /*
- * Who may only read a volume: what the catalog says of attachments, kept in the table for every
- * request to ask.
+ * Who may only read a volume, and who owns a private one: what the catalog says of attachments,
+ * label and owner, kept in the table for every request to ask.
  *
- * A volume's list is made anew from the catalog after each change of its attachments, before the
- * change is acknowledged. access_mutex is held from the reading to the exchange, so that of two who
+ * A volume's list is made anew from the catalog after each change of these, before the change is
+ * acknowledged. access_mutex is held from the reading to the exchange, so that of two who
  * change one volume the later reader, who sees both changes, has the last word.
  *
- * If the attachments cannot be read the rule is not dropped with them: no container may change the
- * volume until they can be: at its next change, or the next start.
+ * If they cannot be read the rules are not dropped with them: no container may change the volume,
+ * or use a private one, until they can be: at its next change, or the next start.
  */
 #include "catalog/cleanup.h"
 #include "fs/volume_private.h"
@@ -41,25 +41,54 @@ static int visit_attachment(void *context, const struct attachment *attachment,
     return access_list_add(context, container, attachment->readonly);
 }
 
+/* An owner that is recorded no more is known by its id alone. */
+static int add_owner(struct volumes *volumes, const char *id, struct access_list **list)
+{
+    struct container owner, found;
+    int r = volume_container_find_exact(volumes, id, &found, NULL);
+
+    if (r && r != ERROR_NOT_FOUND)
+        return r;
+    owner = (struct container){0};
+    snprintf(owner.id, sizeof(owner.id), "%s", id);
+    if (r == 0 && strcmp(found.id, id) == 0)
+        memcpy(owner.name, found.name, sizeof(owner.name));
+    return access_list_set_owner(list, &owner);
+}
+
+static int list_make(struct volumes *volumes, const char *volume_id, enum access_label *label,
+                     struct access_list **list)
+{
+    _cleanup_(volume_deinit) struct volume volume = {0};
+    int r = catalog_volume_get_by_id(volumes->catalog, volume_id, &volume, NULL);
+
+    if (r)
+        return r;
+    *label = volume.label;
+    r = catalog_attachment_each_of_volume(volumes->catalog, volume_id, visit_attachment, list,
+                                          NULL);
+    if (r == 0 && volume.label == LABEL_PRIVATE && volume.owner[0])
+        r = add_owner(volumes, volume.owner, list);
+    return r ? r : access_list_finish(list);
+}
+
 /* Of a volume that is there. */
 static void renew_locked(struct volumes *volumes, const struct volume_entry *volume)
 {
     struct access_list *list = NULL;
     char subject[SUBJECT_SIZE];
-    int r = catalog_attachment_each_of_volume(volumes->catalog, volume->id, visit_attachment, &list,
-                                              NULL);
+    enum access_label label;
+    int r = list_make(volumes, volume->id, &label, &list);
 
-    if (r == 0)
-        r = access_list_finish(&list);
     if (r) {
         access_list_free(list);
-        list = access_list_closed();
         report_closed(volumes, volume, r);
-    } else {
-        access_subject(volume, subject);
-        volumes_problem_clear(volumes, subject);
+        (void)!volume_table_set_access(volumes->table, volume->ref, access_list_closed());
+        return;
     }
-    (void)!volume_table_set_access(volumes->table, volume->ref, list);
+    access_subject(volume, subject);
+    volumes_problem_clear(volumes, subject);
+    (void)!volume_table_set_label(volumes->table, volume->ref, label, list);
 }
 
 void volume_access_renew(struct volumes *volumes, const char *volume_id, bool may_restrict)
@@ -68,7 +97,8 @@ void volume_access_renew(struct volumes *volumes, const char *volume_id, bool ma
 
     pthread_mutex_lock(&volumes->access_mutex);
     if (volume_table_find_by_id(volumes->table, volume_id, &volume) &&
-        (may_restrict || (volume_table_flags(volumes->table, volume.ref) & VOLUME_FLAG_READERS)))
+        (may_restrict || (volume_table_flags(volumes->table, volume.ref) &
+                          (VOLUME_FLAG_READERS | VOLUME_FLAG_PRIVATE))))
         renew_locked(volumes, &volume);
     pthread_mutex_unlock(&volumes->access_mutex);
 }
@@ -165,10 +195,11 @@ static int load_all(struct volumes *volumes)
 void volumes_load_access(struct volumes *volumes)
 {
     struct volume_entry entry;
+    bool loaded = load_all(volumes) == 0;
 
-    if (load_all(volumes) == 0)
-        return;
-    /* one by one: what cannot be read closes those volumes only */
+    /* one by one: private ones, which have owners; all, if some attachment cannot be read, so that
+     * it closes its volume only */
     for (uint32_t i = 0; volume_table_next(volumes->table, i, &entry); i = entry.ref.index + 1)
-        volume_access_renew(volumes, entry.id, true);
+        if (!loaded || (volume_table_flags(volumes->table, entry.ref) & VOLUME_FLAG_PRIVATE))
+            volume_access_renew(volumes, entry.id, true);
 }

@@ -1,4 +1,5 @@
-/* Who may only read a volume: the lists, and how the table keeps them while others ask. */
+/* Who may only read a volume, and who owns it: the lists, and how the table keeps them while others
+ * ask. */
 #include "fs/access.h"
 #include "fs/table.h"
 #include "tests/unit/cmocka_all.h"
@@ -28,6 +29,14 @@ static void add(struct access_list **list, const char *id, const char *name, boo
     snprintf(container.id, sizeof(container.id), "%s", id);
     snprintf(container.name, sizeof(container.name), "%s", name);
     assert_int_equal(access_list_add(list, &container, readonly), 0);
+}
+
+static bool table_restricts(struct volume_table *table, struct volume_ref ref, const char *seen)
+{
+    struct standing standing;
+
+    volume_table_ask(table, ref, seen, &standing);
+    return standing.reader;
 }
 
 static struct access_list *list_of(const struct row *rows, size_t count)
@@ -118,6 +127,48 @@ static void test_a_closed_list_restricts_every_container(void **state)
     assert_true(access_list_restricts(access_list_closed(), ID_A));
 }
 
+static struct access_list *owned(struct access_list *list, const char *id, const char *name)
+{
+    struct container owner = {.state = CONTAINER_RUNNING};
+
+    snprintf(owner.id, sizeof(owner.id), "%s", id);
+    snprintf(owner.name, sizeof(owner.name), "%s", name);
+    assert_int_equal(access_list_set_owner(&list, &owner), 0);
+    return list;
+}
+
+static void test_the_owner(void **state)
+{
+    static const struct row readers[] = {{"00aa", "db", true}};
+    struct access_list *list = owned(NULL, ID_A, "web");
+
+    (void)state;
+    assert_int_equal(access_list_finish(&list), 0);
+    assert_non_null(list);
+    assert_true(access_list_is_owner(list, ID_A));
+    assert_true(access_list_is_owner(list, "web"));
+    assert_false(access_list_is_owner(list, "web-2"));
+    assert_false(access_list_is_owner(list, ID_B));
+    assert_true(access_list_knows(list, "web"));
+    assert_false(access_list_knows(list, "db"));
+    assert_false(access_list_restricts(list, ID_A));
+    assert_false(access_list_has_readers(list));
+    access_list_free(list);
+    list = owned(NULL, "00bb", "3f4b1c0d9e8a"); /* what an engine shows of A's id */
+    add(&list, readers[0].id, readers[0].name, readers[0].readonly);
+    add(&list, "00bb", "3f4b1c0d9e8a", true);
+    assert_int_equal(access_list_finish(&list), 0);
+    assert_true(access_list_is_owner(list, ID_A));
+    assert_false(access_list_is_owner(list, ID_B));
+    assert_false(access_list_is_owner(list, "db"));
+    assert_true(access_list_restricts(list, ID_A));
+    assert_true(access_list_has_readers(list));
+    access_list_free(list);
+    assert_false(access_list_is_owner(NULL, ID_A));
+    assert_false(access_list_is_owner(access_list_closed(), ID_A));
+    assert_true(access_list_has_readers(access_list_closed()));
+}
+
 static void test_each_of_many_is_found(void **state)
 {
     struct access_list *list = NULL;
@@ -165,25 +216,57 @@ static void test_the_flag_follows_the_list(void **state)
 
     (void)state;
     assert_int_equal(volume_table_flags(table, ref), 0);
-    assert_false(volume_table_restricts(table, ref, ID_A));
+    assert_false(table_restricts(table, ref, ID_A));
     volume_table_set_flags(table, ref, VOLUME_FLAG_SHARED, 0);
     assert_int_equal(volume_table_set_access(table, ref, list_of(only_a, 1)), 0);
     assert_int_equal(volume_table_flags(table, ref), VOLUME_FLAG_SHARED | VOLUME_FLAG_READERS);
-    assert_true(volume_table_restricts(table, ref, ID_A));
-    assert_false(volume_table_restricts(table, ref, ID_B));
-    assert_false(volume_table_restricts(table, other, ID_A));
+    assert_true(table_restricts(table, ref, ID_A));
+    assert_false(table_restricts(table, ref, ID_B));
+    assert_false(table_restricts(table, other, ID_A));
     assert_true(volume_table_knows(table, ref, "web"));
     assert_false(volume_table_knows(table, ref, "db"));
     assert_false(volume_table_knows(table, other, "web"));
     assert_int_equal(volume_table_set_access(table, ref, list_of(a_and_b, 3)), 0);
-    assert_true(volume_table_restricts(table, ref, ID_B));
+    assert_true(table_restricts(table, ref, ID_B));
     volume_table_set_flags(table, ref, VOLUME_FLAG_READONLY, VOLUME_FLAG_SHARED);
     assert_int_equal(volume_table_flags(table, ref), VOLUME_FLAG_READONLY | VOLUME_FLAG_READERS);
     assert_int_equal(volume_table_set_access(table, ref, access_list_closed()), 0);
-    assert_true(volume_table_restricts(table, ref, ID_C));
+    assert_true(table_restricts(table, ref, ID_C));
     assert_int_equal(volume_table_set_access(table, ref, NULL), 0);
     assert_int_equal(volume_table_flags(table, ref), VOLUME_FLAG_READONLY);
-    assert_false(volume_table_restricts(table, ref, ID_A));
+    assert_false(table_restricts(table, ref, ID_A));
+    volume_table_free(table);
+}
+
+static void test_label_and_owner_change_at_once(void **state)
+{
+    struct volume_table *table = volume_table_new();
+    struct volume_ref ref = insert(table, 1);
+    struct standing standing;
+
+    (void)state;
+    assert_int_equal(volume_table_set_label(table, ref, LABEL_PRIVATE, owned(NULL, ID_A, "web")),
+                     0);
+    volume_table_ask(table, ref, ID_A, &standing);
+    assert_int_equal(standing.flags, VOLUME_FLAG_PRIVATE);
+    assert_true(standing.owner);
+    assert_false(standing.reader);
+    volume_table_ask(table, ref, ID_B, &standing);
+    assert_false(standing.owner);
+    /* what was told of the label is told again when it changes, and only then */
+    volume_table_set_flags(table, ref, VOLUME_FLAG_GATED, 0);
+    volume_table_set_label(table, ref, LABEL_PRIVATE, owned(NULL, ID_B, ""));
+    assert_int_equal(volume_table_flags(table, ref), VOLUME_FLAG_PRIVATE | VOLUME_FLAG_GATED);
+    volume_table_set_label(table, ref, LABEL_SHARED, list_of(only_a, 1));
+    volume_table_ask(table, ref, ID_A, &standing);
+    assert_int_equal(standing.flags, VOLUME_FLAG_SHARED | VOLUME_FLAG_READERS);
+    assert_true(standing.reader);
+    assert_false(standing.owner);
+    volume_table_set_label(table, ref, LABEL_NONE, NULL);
+    assert_int_equal(volume_table_flags(table, ref), 0);
+    assert_int_equal(volume_table_remove(table, ref), 0);
+    volume_table_ask(table, ref, ID_A, &standing);
+    assert_int_equal(standing.flags, VOLUME_FLAG_REMOVED);
     volume_table_free(table);
 }
 
@@ -196,16 +279,16 @@ static void test_a_list_goes_with_its_volume(void **state)
     (void)state;
     assert_int_equal(volume_table_set_access(table, first, list_of(only_a, 1)), 0);
     assert_int_equal(volume_table_remove(table, first), 0);
-    assert_false(volume_table_restricts(table, first, ID_A));
+    assert_false(table_restricts(table, first, ID_A));
     next = insert(table, 2);
     assert_int_equal(next.index, first.index);
     assert_int_equal(volume_table_flags(table, next), 0);
-    assert_false(volume_table_restricts(table, next, ID_A));
+    assert_false(table_restricts(table, next, ID_A));
     assert_int_equal(volume_table_set_access(table, first, list_of(only_a, 1)), ERROR_NOT_FOUND);
-    assert_false(volume_table_restricts(table, next, ID_A));
+    assert_false(table_restricts(table, next, ID_A));
     assert_int_equal(volume_table_set_access(table, next, list_of(only_a, 1)), 0);
-    assert_false(volume_table_restricts(table, first, ID_A));
-    assert_false(volume_table_restricts(table, never, ID_A));
+    assert_false(table_restricts(table, first, ID_A));
+    assert_false(table_restricts(table, never, ID_A));
     volume_table_free(table); /* with the list of `next` */
 }
 
@@ -223,10 +306,10 @@ static void *ask(void *context)
 
     while (!atomic_load(&race->end)) {
         if (!(volume_table_flags(race->table, race->ref) & VOLUME_FLAG_READERS) ||
-            !volume_table_restricts(race->table, race->ref, ID_A) ||
-            volume_table_restricts(race->table, race->ref, ID_C))
+            !table_restricts(race->table, race->ref, ID_A) ||
+            table_restricts(race->table, race->ref, ID_C))
             return context; /* A reads only in every list, and C is in none */
-        (void)volume_table_restricts(race->table, race->ref, ID_B);
+        (void)table_restricts(race->table, race->ref, ID_B);
     }
     return NULL;
 }
@@ -267,7 +350,9 @@ int main(void)
         cmocka_unit_test(test_a_container_recorded_twice),
         cmocka_unit_test(test_a_list_that_restricts_nobody_is_none),
         cmocka_unit_test(test_a_closed_list_restricts_every_container),
+        cmocka_unit_test(test_the_owner),
         cmocka_unit_test(test_each_of_many_is_found),
+        cmocka_unit_test(test_label_and_owner_change_at_once),
         cmocka_unit_test(test_the_flag_follows_the_list),
         cmocka_unit_test(test_a_list_goes_with_its_volume),
         cmocka_unit_test(test_lists_change_while_others_ask),

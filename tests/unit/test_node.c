@@ -57,6 +57,48 @@ static void test_the_same_file_is_one_node(void **state)
     node_table_free(table);
 }
 
+struct seen {
+    struct node_table *table;
+    uint64_t ids[4];
+    size_t count;
+};
+
+static void see(void *context, struct node *node)
+{
+    struct seen *seen = context;
+
+    assert_true(seen->count < sizeof(seen->ids) / sizeof(*seen->ids));
+    seen->ids[seen->count++] = node_id(seen->table, node);
+}
+
+static void test_each_of_a_volume_without_flags(void **state)
+{
+    struct node_table *table = node_table_new(1024, 0, NULL);
+    struct seen seen = {.table = table};
+    const struct volume_ref later = {volume.index, volume.generation + 1};
+    struct node_key key = {volume.index, 1, 7};
+    uint64_t directory, other, gone;
+
+    (void)state;
+    intern(table, 5); /* a file */
+    gone = intern(table, 6);
+    assert_int_equal(node_intern(table, &key, volume, NODE_DIRECTORY, new_fd(), &directory), 0);
+    key = (struct node_key){volume.index + 1, 1, 8};
+    assert_int_equal(node_intern(table, &key, (struct volume_ref){volume.index + 1, 1},
+                                 NODE_DIRECTORY, new_fd(), &other),
+                     0);
+    forget(table, gone, 1);
+    node_each_without(table, volume, NODE_REGULAR | NODE_SYMLINK, see, &seen);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.ids[0], directory);
+    assert_int_equal(node_get(table, directory)->lookups, 1);
+    node_each_without(table, later, 0, see, &seen);
+    assert_int_equal(seen.count, 1);
+    node_each_without(table, volume, 0, see, &seen);
+    assert_int_equal(seen.count, 3);
+    node_table_free(table);
+}
+
 static void test_a_stale_id_reaches_nobody(void **state)
 {
     struct node_table *table = node_table_new(1024, 0, NULL);
@@ -259,6 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_same_file_is_one_node),
+        cmocka_unit_test(test_each_of_a_volume_without_flags),
         cmocka_unit_test(test_a_stale_id_reaches_nobody),
         cmocka_unit_test(test_volumes_are_apart),
         cmocka_unit_test(test_a_full_table_says_so),

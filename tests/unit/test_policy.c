@@ -30,6 +30,14 @@ static void test_rules(void **state)
         {VOLUME_FLAG_READERS, OPERATION_STORE, 0},
         {VOLUME_FLAG_READERS | VOLUME_FLAG_READONLY, OPERATION_CHANGE, EROFS},
         {VOLUME_FLAG_READERS | VOLUME_FLAG_REMOVED, OPERATION_CHANGE, ENOENT},
+        {VOLUME_FLAG_SHARED, OPERATION_LOOK, 0},
+        {VOLUME_FLAG_SHARED, OPERATION_CHANGE, 0},
+        /* who opened a file was asked */
+        {VOLUME_FLAG_PRIVATE, OPERATION_FETCH, 0},
+        {VOLUME_FLAG_PRIVATE, OPERATION_STORE, 0},
+        {VOLUME_FLAG_PRIVATE | VOLUME_FLAG_READONLY, OPERATION_STORE, EROFS},
+        {VOLUME_FLAG_PRIVATE | VOLUME_FLAG_REMOVED, OPERATION_LOOK, 0},
+        {VOLUME_FLAG_PRIVATE | VOLUME_FLAG_REMOVED, OPERATION_CHANGE, ENOENT},
     };
 
     (void)state;
@@ -54,7 +62,6 @@ static void test_readers_and_strangers_change_nothing(void **state)
     static const uint32_t flags[] = {
         VOLUME_FLAG_READERS,
         VOLUME_FLAG_READERS | VOLUME_FLAG_SHARED,
-        VOLUME_FLAG_READERS | VOLUME_FLAG_PRIVATE,
     };
 
     (void)state;
@@ -80,6 +87,9 @@ static void test_the_rule_is_told(void **state)
         {VOLUME_FLAG_READERS, {{.kind = CALLER_CONTAINER}, true}, RULE_READONLY_ATTACHMENT},
         {VOLUME_FLAG_READERS, {{.kind = CALLER_CONTAINER}, false}, RULE_NONE},
         {VOLUME_FLAG_READERS, {{.kind = CALLER_UNKNOWN}, false}, RULE_UNKNOWN_CALLER},
+        {VOLUME_FLAG_PRIVATE, {{.kind = CALLER_UNKNOWN}, false}, RULE_PRIVATE_VOLUME},
+        {VOLUME_FLAG_PRIVATE, {{.kind = CALLER_CONTAINER}, true}, RULE_PRIVATE_VOLUME},
+        {VOLUME_FLAG_PRIVATE, {{.kind = CALLER_HOST}, false}, RULE_NONE},
     };
 
     (void)state;
@@ -89,6 +99,38 @@ static void test_the_rule_is_told(void **state)
     for (int rule = RULE_NONE; rule < RULE_COUNT; rule++) {
         assert_non_null(policy_rule_name((enum policy_rule)rule));
         assert_int_equal(policy_rule_errno((enum policy_rule)rule) == 0, rule == RULE_NONE);
+    }
+}
+
+static void test_a_private_volume_is_its_owners(void **state)
+{
+    static const struct {
+        enum caller_kind kind;
+        bool owner, reader;
+        int look, change; /* errnos */
+    } rows[] = {
+        {CALLER_HOST, false, false, 0, 0},
+        {CALLER_CONTAINER, true, false, 0, 0},
+        {CALLER_CONTAINER, true, true, 0, EROFS},
+        {CALLER_CONTAINER, false, false, EACCES, EACCES},
+        {CALLER_CONTAINER, false, true, EACCES, EACCES},
+        {CALLER_UNKNOWN, false, false, EACCES, EACCES},
+        {CALLER_UNKNOWN, true, false, EACCES, EACCES}, /* not something that can be told */
+    };
+    const uint32_t flags = VOLUME_FLAG_PRIVATE | VOLUME_FLAG_READERS;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct asker asker = {
+            .caller.kind = rows[i].kind, .reader = rows[i].reader, .owner = rows[i].owner};
+
+        assert_true(policy_needs_caller(flags, OPERATION_LOOK));
+        assert_true(policy_needs_caller(flags | VOLUME_FLAG_READONLY, OPERATION_CHANGE));
+        assert_int_equal(policy_decide(flags, &asker, OPERATION_LOOK), rows[i].look);
+        assert_int_equal(policy_decide(flags, &asker, OPERATION_READ), rows[i].look);
+        assert_int_equal(policy_decide(flags, &asker, OPERATION_CHANGE), rows[i].change);
+        assert_int_equal(policy_decide(flags | VOLUME_FLAG_READONLY, &asker, OPERATION_CHANGE),
+                         rows[i].look ? EACCES : EROFS);
     }
 }
 
@@ -112,6 +154,7 @@ int main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_readers_and_strangers_change_nothing),
         cmocka_unit_test(test_the_rule_is_told),
+        cmocka_unit_test(test_a_private_volume_is_its_owners),
         cmocka_unit_test(test_only_the_hosts_root_administers),
     };
 
