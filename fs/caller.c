@@ -265,6 +265,15 @@ void caller_name_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1])
     snprintf(id, CONTAINER_ID_MAX + 1, "mnt-%ju", (uintmax_t)mount_namespace);
 }
 
+bool caller_is_namespace(const char *id)
+{
+    static const char prefix[] = "mnt-";
+    size_t length = sizeof(prefix) - 1;
+
+    return strncmp(id, prefix, length) == 0 && id[length] &&
+           strspn(id + length, "0123456789") == strlen(id + length);
+}
+
 /* ---- recorded containers ---------------------------------------------------- */
 
 /* Only ids that an engine made are shortened; "web" is not the beginning of "web-2". */

@@ -50,6 +50,8 @@ bool caller_read_cgroup(pid_t tid, char text[CGROUP_TEXT_MAX]);
 
 /* The id to use for a container whose cgroup does not name one: "mnt-INODE" of its namespace. */
 void caller_name_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1]);
+/* Whether it is such an id: another's, by and by, as the kernel gives the numbers again. */
+bool caller_is_namespace(const char *id);
 
 /*
  * Pure: whether the container seen as `seen` (struct caller, a live mount) is the one recorded with

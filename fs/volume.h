@@ -106,8 +106,17 @@ int volumes_get(struct volumes *volumes, const char *name, struct volume *out, s
 /* ERROR_IN_USE names the containers. Never replaces: ERROR_EXISTS. To its own name: nothing. */
 int volumes_rename(struct volumes *volumes, const char *from, const char *to,
                    enum change_origin origin, struct error *e);
+/* Told to the tree also where it came from there: by a handler, as it does not know by itself. */
 int volumes_set_readonly(struct volumes *volumes, const char *name, bool readonly,
                          enum change_origin origin, struct error *e);
+
+/*
+ * Sets the access label. Private: to the container that refers to the volume, or to nobody yet,
+ * where none does; the first that attaches it then owns it. ERROR_IN_USE: several refer to it, or
+ * one that has no name. Told to the tree whoever it came from, as above.
+ */
+int volumes_set_label(struct volumes *volumes, const char *name, enum access_label label,
+                      struct error *e);
 
 /*
  * Seals a file of the volume (store_seal) if the volume is read-only; `fd` reads it. Serialised
@@ -148,7 +157,8 @@ int volumes_prune(struct volumes *volumes, const struct prune_request *request,
  * need, sources NULL get an anonymous one. On failure nothing is recorded and volumes made on the
  * way are removed again. A bind of a path in the tree, by whatever name, is a reference to that
  * volume. `out` gets the container. ERROR_DENIED: a volume is private to another container, which
- * still refers to it; the text names it. Labels z and Z take effect.
+ * still refers to it; the text names it. ERROR_IN_USE: it is to become private (Z), and others
+ * refer to it; the text names them. Labels z and Z take effect.
  */
 struct attach_request {
     const struct mount_spec *specs; /* -v and --mount, in the order given */

@@ -222,8 +222,8 @@ static int attaching_run(struct attaching *attaching, struct error *e)
         if (r == 0)
             r = mount_item_check_subpath(attaching->volumes, item, e);
         if (r == 0)
-            r = volume_label_check_owner(attaching->volumes, &item->volume, attaching->container.id,
-                                         e);
+            r = volume_label_check(attaching->volumes, &item->volume, item->spec->label,
+                                   &attaching->container, e);
     }
     attaching_note_copies(attaching);
     if (r == 0)
@@ -232,7 +232,7 @@ static int attaching_run(struct attaching *attaching, struct error *e)
         struct mount_item *item = &attaching->items[i];
 
         if (item->name[0])
-            r = volume_label_attach(attaching->volumes, &item->volume, item->ref, item->spec->label,
+            r = volume_label_attach(attaching->volumes, &item->volume, item->spec->label,
                                     attaching->container.id, &item->relabelled, e);
     }
     return r;
@@ -262,8 +262,7 @@ static void attaching_undo(struct attaching *attaching)
 
     for (size_t i = 0; i < attaching->count; i++)
         if (attaching->items[i].relabelled)
-            (void)!volume_label_write(volumes, &attaching->items[i].volume, attaching->items[i].ref,
-                                      NULL);
+            (void)!volume_label_write(volumes, &attaching->items[i].volume, NULL);
     if (attaching->recorded) {
         for (size_t i = 0; i < attaching->count; i++)
             (void)!catalog_detach(volumes->catalog, attaching->container.id,
@@ -423,6 +422,7 @@ int volumes_attach(struct volumes *volumes, const char *key, const struct attach
         return r;
     if (!key || !*key)
         key = request->id ? request->id : id;
+    volumes_review_uses(volumes); /* who else uses what is to become private */
     r = attaching_lock(&attaching, key, &mask, e);
     if (r)
         return r;

@@ -443,10 +443,11 @@ static int apply_label(struct putting *putting, const struct attachment *attachm
         return 0;
     r = catalog_volume_get_by_id(putting->volumes->catalog, entry.id, &volume, e);
     if (r == 0)
-        r = volume_label_check_owner(putting->volumes, &volume, putting->container.id, e);
+        r = volume_label_check(putting->volumes, &volume, attachment->label, &putting->container,
+                               e);
     if (r == 0)
-        r = volume_label_attach(putting->volumes, &volume, entry.ref, attachment->label,
-                                putting->container.id, &changed, e);
+        r = volume_label_attach(putting->volumes, &volume, attachment->label, putting->container.id,
+                                &changed, e);
     if (r == 0 && changed)
         volume_event_labelled(putting->volumes, entry.id);
     return r;

@@ -148,7 +148,10 @@ int volume_find_or_make(struct volumes *volumes, const struct volume_request *re
 
 /* ---- volume_remove.c, with the name's stripe held ---------------------------- */
 
-/* ERROR_IN_USE, naming containers. */
+/* ERROR_IN_USE, naming the containers of the list, which has some. */
+int volume_refuse_references(const struct volume *volume, const struct references *references,
+                             struct error *e);
+/* The same of all that there are. */
 int volume_refuse_if_used(struct volumes *volumes, const struct volume *volume,
                           const struct live_mounts *live, struct error *e);
 /* Tombstone, table, trash. */
@@ -316,16 +319,18 @@ void volume_event_refused(struct volumes *volumes, const struct volume *volume,
 
 /* ---- volume_label.c, with the name's stripe held ---------------------------- */
 
-/* ERROR_DENIED: the volume is private to another container that still refers to it. */
-int volume_label_check_owner(struct volumes *volumes, const struct volume *volume,
-                             const char *container_id, struct error *e);
+/*
+ * Whether the container may attach the volume, with this label. ERROR_DENIED: it is private to
+ * another that still refers to it; ERROR_IN_USE: it would become private, and others refer to it.
+ */
+int volume_label_check(struct volumes *volumes, const struct volume *volume,
+                       enum access_label label, const struct container *container, struct error *e);
 /* Writes the label and owner that `volume` says. */
-int volume_label_write(struct volumes *volumes, const struct volume *volume, struct volume_ref ref,
-                       struct error *e);
+int volume_label_write(struct volumes *volumes, const struct volume *volume, struct error *e);
 /*
  * What attaching with `label` makes of a volume: z shares, Z makes private, and a private volume
  * that nobody holds passes to who comes. `volume` stays as it was, for undoing.
  */
-int volume_label_attach(struct volumes *volumes, const struct volume *volume, struct volume_ref ref,
+int volume_label_attach(struct volumes *volumes, const struct volume *volume,
                         enum access_label label, const char *container_id, bool *changed,
                         struct error *e);

@@ -36,8 +36,8 @@ static void describe_reference(FILE *out, const struct reference *reference)
         fputs(" (running)", out);
 }
 
-static int refuse_used(const struct volume *volume, const struct references *references,
-                       struct error *e)
+int volume_refuse_references(const struct volume *volume, const struct references *references,
+                             struct error *e)
 {
     const struct reference *recorded = NULL;
     char list[ERROR_TEXT_MAX] = "";
@@ -78,7 +78,7 @@ int volume_refuse_if_used(struct volumes *volumes, const struct volume *volume,
 
     if (r)
         return r;
-    return references.count ? refuse_used(volume, &references, e) : 0;
+    return references.count ? volume_refuse_references(volume, &references, e) : 0;
 }
 
 /* ---- one ---------------------------------------------------------------- */

@@ -225,8 +225,8 @@ static bool has_value(const char *name, const struct volume *volume, bool refere
 {
     if (strcmp(name, "refs") == 0)
         return referenced;
-    if (strcmp(name, "readonly") == 0)
-        return false; /* it can be set: copied along with others, it would take effect */
+    if (strcmp(name, "readonly") == 0 || strcmp(name, "label") == 0)
+        return false; /* they can be set: copied along with others, they would take effect */
     if (strcmp(name, "context") == 0)
         return *volume->context;
     if (strcmp(name, "owner") == 0)
@@ -282,15 +282,48 @@ static bool parse_switch(const char *value, size_t size, bool *out)
     return false;
 }
 
+static int set_readonly(struct volumes *volumes, const char *name, const char *value, size_t size)
+{
+    bool readonly;
+
+    if (!parse_switch(value, size, &readonly))
+        return EINVAL;
+    return error_to_errno(volumes_set_readonly(volumes, name, readonly, ORIGIN_TREE, NULL));
+}
+
+static int set_label(struct volumes *volumes, const char *name, const char *value, size_t size)
+{
+    char text[VALUE_MAX] = "";
+    enum access_label label;
+
+    if (size >= sizeof(text))
+        return EINVAL;
+    memcpy(text, value, size);
+    if (!access_label_parse(text, &label) || strlen(text) != size)
+        return EINVAL;
+    return error_to_errno(volumes_set_label(volumes, name, label, NULL));
+}
+
+/* Those that can be set. */
+static const struct {
+    const char *name;
+    int (*set)(struct volumes *volumes, const char *volume, const char *value, size_t size);
+} settings[] = {
+    {PREFIX "readonly", set_readonly},
+    {PREFIX "label", set_label},
+};
+
 int vxattr_set(struct session *session, fuse_req_t req, struct volume_ref ref, const char *name,
                const char *value, size_t size)
 {
     struct volume_entry entry;
     struct asker asker = {0};
-    bool readonly;
+    size_t i = 0;
     int err;
 
-    if (strcmp(name, PREFIX "readonly") != 0)
+    while (i < sizeof(settings) / sizeof(*settings) && strcmp(name, settings[i].name) != 0)
+        i++;
+    if (i == sizeof(settings) / sizeof(*settings))
         return ENOTSUP;
     caller_identify(fuse_req_ctx(req)->pid, &asker.caller);
     err = policy_administer(&asker.caller, fuse_req_ctx(req)->uid, geteuid());
@@ -298,11 +331,8 @@ int vxattr_set(struct session *session, fuse_req_t req, struct volume_ref ref, c
         denial_note(req, ref, &asker, OPERATION_CHANGE, RULE_ADMINISTRATION);
         return err;
     }
-    if (!parse_switch(value, size, &readonly))
-        return EINVAL;
     if (!volume_table_get(session->table, ref, &entry))
         return ENOENT;
     cred_assume_own();
-    return error_to_errno(
-        volumes_set_readonly(session->volumes, entry.name, readonly, ORIGIN_TREE, NULL));
+    return settings[i].set(session->volumes, entry.name, value, size);
 }

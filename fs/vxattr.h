@@ -22,8 +22,9 @@ int vxattr_get(struct session *session, struct volume_ref volume, const char *na
 int vxattr_list(struct session *session, struct volume_ref volume, char **names, size_t *size);
 
 /*
- * Sets by an administrator: readonly ("1"/"0", on/off, true/false). ENOTSUP
- * for the others, EPERM for a caller who may not, EINVAL for a bad value.
+ * Sets by an administrator: readonly ("1"/"0", on/off, true/false), label ("none", "shared",
+ * "private"). ENOTSUP for the others, EPERM for a caller who may not, EINVAL for a bad value, EBUSY
+ * for what the containers that use the volume stand in the way of.
  */
 int vxattr_set(struct session *session, fuse_req_t req, struct volume_ref volume, const char *name,
                const char *value, size_t size);

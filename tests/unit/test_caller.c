@@ -234,7 +234,11 @@ static void test_namespace_name(void **state)
     char id[CONTAINER_ID_MAX + 1];
 
     (void)state;
+    assert_false(caller_is_namespace("mnt-"));
+    assert_false(caller_is_namespace("mnt-12x"));
+    assert_false(caller_is_namespace("web"));
     caller_name_namespace(4026532345, id);
+    assert_true(caller_is_namespace(id));
     assert_string_equal(id, "mnt-4026532345");
 }
 
