@@ -42,6 +42,8 @@ struct change_body {
     char *name; /* NULL: stays */
     bool has_readonly;
     bool readonly;
+    bool has_label;
+    enum access_label label;
 };
 int codec_read_change(const char *text, size_t length, struct change_body *out, struct error *e);
 void change_body_deinit(struct change_body *body);

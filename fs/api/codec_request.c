@@ -233,21 +233,35 @@ void create_body_deinit(struct create_body *body)
 
 /* ---- change --------------------------------------------------------------- */
 
+static int take_label(const json_t *object, struct change_body *out, struct error *e)
+{
+    const char *text = json_string_value(json_object_get(object, "Label"));
+
+    out->has_label = text;
+    if (!text || access_label_parse(text, &out->label))
+        return 0;
+    return error_set(e, ERROR_REQUEST_INVALID, "'Label' must be none, shared or private");
+}
+
 int codec_read_change(const char *text, size_t length, struct change_body *out, struct error *e)
 {
-    static const struct field fields[] = {{"Name", FIELD_STRING}, {"ReadOnly", FIELD_BOOLEAN}};
+    static const struct field fields[] = {
+        {"Name", FIELD_STRING}, {"ReadOnly", FIELD_BOOLEAN}, {"Label", FIELD_STRING}};
     _cleanup_(json_decref_p) json_t *object = NULL;
     int r = object_read(text, length, fields, sizeof(fields) / sizeof(fields[0]), &object, e);
 
     *out = (struct change_body){0};
+    if (r == 0)
+        r = take_label(object, out, e);
     if (r == 0)
         r = take_string(object, "Name", &out->name);
     if (r != 0)
         return r;
     out->has_readonly = json_is_boolean(json_object_get(object, "ReadOnly"));
     out->readonly = take_boolean(object, "ReadOnly");
-    if (!out->name && !out->has_readonly)
-        return error_set(e, ERROR_REQUEST_INVALID, "nothing to change: give 'Name' or 'ReadOnly'");
+    if (!out->name && !out->has_readonly && !out->has_label)
+        return error_set(e, ERROR_REQUEST_INVALID,
+                         "nothing to change: give 'Name', 'ReadOnly' or 'Label'");
     return 0;
 }
 

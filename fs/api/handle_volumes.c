@@ -143,16 +143,33 @@ int handle_volume_get(const struct request *request, struct response *response, 
     return respond(response, 200, codec_volume_details(answer, &references, &measure));
 }
 
-/* Both changes or none: a name that was changed is changed back if the rest fails. */
+/* The label last: it alone may be refused for what containers do. */
+static int change_rules(struct volumes *volumes, const char *name, const struct change_body *body,
+                        struct error *e)
+{
+    _cleanup_(volume_deinit) struct volume before = {0};
+    int r = body->has_readonly && body->has_label ? volumes_get(volumes, name, &before, e) : 0;
+
+    if (r == 0 && body->has_readonly)
+        r = volumes_set_readonly(volumes, name, body->readonly, ORIGIN_API, e);
+    if (r != 0 || !body->has_label)
+        return r;
+    r = volumes_set_label(volumes, name, body->label, e);
+    if (r != 0 && body->has_readonly)
+        volumes_set_readonly(volumes, name, before.readonly, ORIGIN_API, NULL);
+    return r;
+}
+
+/* All changes or none: what was changed is changed back if the rest fails. */
 static int change(struct volumes *volumes, const char *name, const struct change_body *body,
                   struct error *e)
 {
     bool renamed = body->name && strcmp(body->name, name) != 0;
     int r = renamed ? volumes_rename(volumes, name, body->name, ORIGIN_API, e) : 0;
 
-    if (r != 0 || !body->has_readonly)
+    if (r != 0 || !(body->has_readonly || body->has_label))
         return r;
-    r = volumes_set_readonly(volumes, renamed ? body->name : name, body->readonly, ORIGIN_API, e);
+    r = change_rules(volumes, renamed ? body->name : name, body, e);
     if (r != 0 && renamed)
         volumes_rename(volumes, body->name, name, ORIGIN_API, NULL);
     return r;

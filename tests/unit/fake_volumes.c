@@ -111,6 +111,13 @@ int volumes_set_readonly(struct volumes *volumes, const char *name, bool readonl
     return begin(e, "readonly %s %d %d", name, readonly, (int)origin);
 }
 
+int volumes_set_label(struct volumes *volumes, const char *name, enum access_label label,
+                      struct error *e)
+{
+    (void)volumes;
+    return begin(e, "label %s %s", name, access_label_name(label));
+}
+
 int volumes_remove(struct volumes *volumes, const char *name, unsigned flags,
                    enum change_origin origin, struct error *e)
 {

@@ -60,25 +60,50 @@ int arguments_add_filter(json_t *filters, const char *text, struct error *e)
     return 0;
 }
 
-int arguments_add_setting(json_t *object, const char *text, struct error *e)
+static int add_switch(json_t *object, const char *key, const char *text, const char *value,
+                      struct error *e)
 {
     static const struct {
         const char *word;
         bool value;
     } words[] = {{"on", true},   {"true", true},   {"1", true},
                  {"off", false}, {"false", false}, {"0", false}};
-    const char *value = strchr(text, '=');
 
-    if (!value || strncmp(text, "readonly=", sizeof("readonly=") - 1) != 0)
-        return error_set(e, ERROR_REQUEST_INVALID,
-                         "'%s' is nothing that can be set; write readonly=on or readonly=off",
-                         text);
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcasecmp(words[i].word, value + 1) == 0)
-            return json_object_set_new(object, "ReadOnly", json_boolean(words[i].value)) < 0
-                       ? -ENOMEM
-                       : 0;
+        if (strcasecmp(words[i].word, value) == 0)
+            return json_object_set_new(object, key, json_boolean(words[i].value)) < 0 ? -ENOMEM : 0;
     return error_set(e, ERROR_REQUEST_INVALID, "'%s' is neither on nor off; write readonly=on",
+                     text);
+}
+
+static int add_label(json_t *object, const char *key, const char *text, const char *value,
+                     struct error *e)
+{
+    enum access_label label;
+
+    if (!access_label_parse(value, &label))
+        return error_set(e, ERROR_REQUEST_INVALID,
+                         "'%s' is no access label; write label=shared, label=private or label=none",
+                         text);
+    return json_object_set_new(object, key, json_string(value)) < 0 ? -ENOMEM : 0;
+}
+
+int arguments_add_setting(json_t *object, const char *text, struct error *e)
+{
+    static const struct {
+        const char *name;
+        const char *key;
+        int (*add)(json_t *object, const char *key, const char *text, const char *value,
+                   struct error *e);
+    } settings[] = {{"readonly", "ReadOnly", add_switch}, {"label", "Label", add_label}};
+    size_t length = strcspn(text, "=");
+
+    for (size_t i = 0; text[length] && i < sizeof(settings) / sizeof(settings[0]); i++)
+        if (strlen(settings[i].name) == length && strncmp(text, settings[i].name, length) == 0)
+            return settings[i].add(object, settings[i].key, text, text + length + 1, e);
+    return error_set(e, ERROR_REQUEST_INVALID,
+                     "'%s' is nothing that can be set; write readonly=on|off or "
+                     "label=shared|private|none",
                      text);
 }
 

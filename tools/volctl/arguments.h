@@ -16,7 +16,8 @@ int arguments_add_pair(json_t *object, const char *text, struct error *e);
 /* "k=v" to {"k":["v",…]}; both sides must be there. ERROR_REQUEST_INVALID. */
 int arguments_add_filter(json_t *filters, const char *text, struct error *e);
 
-/* "readonly=on|off|true|false|1|0" to {"ReadOnly":…}. ERROR_REQUEST_INVALID. */
+/* "readonly=on|off|true|false|1|0" to {"ReadOnly":…}, "label=shared|private|none" to {"Label":…}.
+ * ERROR_REQUEST_INVALID. */
 int arguments_add_setting(json_t *object, const char *text, struct error *e);
 
 /* Decimal, up to 2^32 - 2 (the last one is no id). */

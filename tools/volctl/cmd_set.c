@@ -12,9 +12,9 @@ int cmd_set(struct volctl *volctl, int argc, char **argv)
     static const struct argp argp = {
         options,
         options_parse,
-        "NAME readonly=on|off",
-        "Forbid or allow every change of a volume's data. It takes effect at once, in containers "
-        "that run too.",
+        "NAME readonly=on|off|label=shared|private|none...",
+        "Forbid or allow every change of a volume's data; say which containers may use it. It "
+        "takes effect at once, in containers that run too.",
         NULL,
         NULL,
         NULL};
