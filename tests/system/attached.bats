@@ -15,11 +15,7 @@ setup() {
     daemon_start
     mkdir "$TREE/v"
     changes_prepare "$TREE/v"
-    CONTAINER_ID=$(random_id)
-}
-
-random_id() {
-    od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
+    CONTAINER_ID=$(container_random_id)
 }
 
 # refused COMMAND…: fails, with EROFS.
@@ -61,7 +57,7 @@ refused() {
     refused container_run v setpriv --reuid 1234 --clear-groups touch /data/file
     refused container_run v sh -ec 'mount --bind / /tmp; mount --bind /data /tmp/data
         mount --rbind /usr /tmp/usr; exec chroot /tmp touch /data/file'
-    CONTAINER_ID=$CONTAINER_ID/$(random_id)
+    CONTAINER_ID=$CONTAINER_ID/$(container_random_id)
     refused container_run v touch /data/file
 }
 
@@ -79,7 +75,7 @@ refused() {
 
     volctl attach "$reader" v:/data:ro
     touch "$TREE/v/by-host"
-    CONTAINER_ID=$(random_id)
+    CONTAINER_ID=$(container_random_id)
     container_run v touch /data/by-stranger
     volctl attach "$CONTAINER_ID" v:/data
     container_run v touch /data/by-writer
@@ -92,39 +88,24 @@ refused() {
     container_run w touch /data/by-reader
 }
 
-# A container of one process, which knows all names and attributes by and by.
-start_answering() {
-    container_make_root
-    mkfifo "$CONTAINER_ROOT/tmp/ask" "$CONTAINER_ROOT/tmp/answer"
-    container_start v sh -c 'while read -r command; do
-        if eval "$command" 2>/tmp/error; then echo wrote; else cat /tmp/error; fi >/tmp/answer
-    done <>/tmp/ask'
-}
-
-# ask COMMAND: what it came to.
-ask() {
-    echo "$1" >"$CONTAINER_ROOT/tmp/ask"
-    timeout 10 cat "$CONTAINER_ROOT/tmp/answer"
-}
-
 @test "a change takes effect at once in a container that runs" {
     local i
 
-    start_answering
+    container_answer v
     for i in 1 2 3 4 5; do
-        [ "$(ask 'true >>/data/file')" = wrote ]
+        [ "$(container_ask 'true >>/data/file')" = done ]
         volctl attach "$CONTAINER_ID" v:/data:ro
-        [[ $(ask 'true >>/data/file') == *'Read-only file system'* ]]
-        [[ $(ask 'true >/data/new') == *'Read-only file system'* ]]
+        [[ $(container_ask 'true >>/data/file') == *'Read-only file system'* ]]
+        [[ $(container_ask 'true >/data/new') == *'Read-only file system'* ]]
         case $i in
         1) volctl detach "$CONTAINER_ID" ;;
         2) volctl detach "$CONTAINER_ID" /data ;;
-        3) volctl attach "$CONTAINER_ID" v:/rw && [ "$(ask 'true >>/data/file')" = wrote ] &&
+        3) volctl attach "$CONTAINER_ID" v:/rw && [ "$(container_ask 'true >>/data/file')" = done ] &&
             volctl container rm "$CONTAINER_ID" ;;
         *) volctl container rm -f "$CONTAINER_ID" ;;
         esac
     done
-    [ "$(ask 'true >>/data/file')" = wrote ]
+    [ "$(container_ask 'true >>/data/file')" = done ]
     container_stop
 }
 
@@ -134,13 +115,13 @@ ask() {
 
     volctl attach "$reader" v:/data:ro
     group=$(container_group)
-    CONTAINER_ID=$(random_id)
+    CONTAINER_ID=$(container_random_id)
     other=$(container_group)
-    start_answering
+    container_answer v
     for i in 1 2 3; do
-        [ "$(ask 'true >>/data/file')" = wrote ]
+        [ "$(container_ask 'true >>/data/file')" = done ]
         echo "$CONTAINER_PID" >"$group/cgroup.procs"
-        [[ $(ask 'true >>/data/file') == *'Read-only file system'* ]]
+        [[ $(container_ask 'true >>/data/file') == *'Read-only file system'* ]]
         echo "$CONTAINER_PID" >"$other/cgroup.procs"
     done
     container_stop
@@ -162,13 +143,13 @@ tell_start() {
     writer=$CONTAINER_PID
     tell_start writer "$writer" type=volume,source=v,target=/data
     CONTAINER_ID=reader
-    start_answering
+    container_answer v
     tell_start reader "$CONTAINER_PID" type=volume,source=v,target=/data,readonly
-    [[ $(ask 'true >>/data/file') == *'Read-only file system'* ]]
+    [[ $(container_ask 'true >>/data/file') == *'Read-only file system'* ]]
     CONTAINER_ID=reader/writer
     echo "$CONTAINER_PID" >"$(container_group)/cgroup.procs"
-    [[ $(ask 'true >>/data/file') == *'Read-only file system'* ]]
-    [[ $(ask 'unshare --mount touch /data/file') == *'Read-only file system'* ]]
+    [[ $(container_ask 'true >>/data/file') == *'Read-only file system'* ]]
+    [[ $(container_ask 'unshare --mount touch /data/file') == *'Read-only file system'* ]]
     CONTAINER_ID=writer/reader
     container_run v touch /data/file
     kill -KILL "$writer"
@@ -192,7 +173,7 @@ change_attachment() {
     local -a ids=()
 
     for i in {0..5}; do
-        ids+=("$(random_id)")
+        ids+=("$(container_random_id)")
         if ((i % 2)); then
             change_attachment "${ids[i]}" attached 3>&- &
         else
@@ -300,18 +281,6 @@ allocate: EROFS'
     [ "$(stat -c %b "$TREE/v/disk")" -eq 0 ]
 }
 
-# The daemon's look-ups in /proc while the command runs: proc_lookups COMMAND…
-proc_lookups() {
-    strace -f -qq -e trace=readlink,readlinkat,open,openat,statx -o "$WORK/strace" \
-        -p "$DAEMON_PID" 3>&- &
-    eventually 10 grep -q "^TracerPid:[[:space:]]*[1-9]" "/proc/$DAEMON_PID/status"
-    sleep 0.2 # for its other threads
-    "$@" >/dev/null
-    kill -INT $!
-    wait $! || true
-    grep -c '"/proc/[0-9]' "$WORK/strace" || true
-}
-
 change_much() {
     container_run v sh -ec 'for i in 1 2 3; do echo x >/data/n; cat /data/n; rm /data/n; done'
 }
@@ -323,35 +292,24 @@ read_much() {
 @test "nobody is looked up for volumes without such containers, nor for reading" {
     mkdir "$TREE/w"
     volctl attach "$CONTAINER_ID" w:/data:ro v:/rw
-    [ "$(proc_lookups change_much)" -eq 0 ]
+    [ "$(daemon_count_lookups change_much)" -eq 0 ]
     volctl attach other v:/data:ro
-    [ "$(proc_lookups change_much)" -gt 0 ]
-    [ "$(proc_lookups read_much)" -eq 0 ]
+    [ "$(daemon_count_lookups change_much)" -gt 0 ]
+    [ "$(daemon_count_lookups read_much)" -eq 0 ]
     volume_set_readonly "$TREE/v" 1
-    [ "$(proc_lookups read_much)" -eq 0 ]
-    [ "$(proc_lookups fails container_run v touch /data/file)" -gt 0 ] # who is refused is named
+    [ "$(daemon_count_lookups read_much)" -eq 0 ]
+    [ "$(daemon_count_lookups fails container_run v touch /data/file)" -gt 0 ] # who is refused is named
 }
 
 @test "who cannot be told is refused" {
-    local outer
-
     daemon_stop
-    volumefs_in_pid_namespace
+    daemon_start_in_pid_namespace
     touch "$TREE/v/file"
     volctl attach "$CONTAINER_ID" v:/data:ro
     refused touch "$TREE/v/file"
     [ "$(cat "$TREE/v/file")" = text ]
     volctl detach "$CONTAINER_ID"
     touch "$TREE/v/file"
-}
-
-# /proc is not that of its pid namespace, from where it sees nobody else either.
-volumefs_in_pid_namespace() {
-    unshare --pid --fork --kill-child "$VOLUMEFS" --foreground --store "$STORE" \
-        --socket "$SOCKET" "--plugin-socket=$WORK/plugin.sock" "$TREE" >>"$WORK/daemon.log" 2>&1 3>&- &
-    outer=$!
-    eventually 30 test -e "$TREE/.volumefs/status"
-    DAEMON_PID=$(tr -d ' ' <"/proc/$outer/task/$outer/children")
 }
 
 @test "attachments that cannot be read let no container write, and spare other volumes" {

@@ -5,6 +5,11 @@
 #   container_run VOLUME[:ro] COMMAND…        the volume is /data in it
 #   container_start VOLUME[:ro] COMMAND…      the same in the background; sets $CONTAINER_PID
 #   container_stop                            ends that
+#   container_answer VOLUME[:ro]              starts one of a single process, which knows all names
+#                                             and attributes by and by; sets $CONTAINER_ASK too
+#   container_ask COMMAND                     what the command came to in that of $CONTAINER_ASK:
+#                                             "done", or what it says on standard error
+#   container_random_id                       an id as engines make them
 #
 # CONTAINER_ID=ID puts it into a control group of that name, as an engine does; ID/OTHER is a
 # container in a container.
@@ -103,4 +108,23 @@ container_stop() {
     kill -KILL "$CONTAINER_PID"
     wait "$CONTAINER_PID" 2>/dev/null || true
     unset CONTAINER_PID
+}
+
+container_answer() {
+    container_make_root
+    CONTAINER_ASK=$(mktemp -d "$CONTAINER_ROOT/tmp/askXXX")
+    mkfifo "$CONTAINER_ASK/ask" "$CONTAINER_ASK/answer"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    container_start "$1" sh -c 'cd "$1"; exec <>ask; while read -r command; do
+        if eval "$command" 2>"$1/error"; then echo done; else cat "$1/error"; fi >"$1/answer"
+    done' answer "${CONTAINER_ASK#"$CONTAINER_ROOT"}"
+}
+
+container_ask() {
+    echo "$1" >"$CONTAINER_ASK/ask"
+    timeout 10 cat "$CONTAINER_ASK/answer"
+}
+
+container_random_id() {
+    od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
 }

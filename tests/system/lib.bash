@@ -201,6 +201,30 @@ api() {
     fi
 }
 
+# The daemon in a pid namespace of its own, from where it sees nobody else; its /proc is not that of
+# the namespace either.
+daemon_start_in_pid_namespace() {
+    local outer
+
+    unshare --pid --fork --kill-child "$VOLUMEFS" --foreground --store "$STORE" \
+        --socket "$SOCKET" "--plugin-socket=$WORK/plugin.sock" "$TREE" >>"$WORK/daemon.log" 2>&1 3>&- &
+    outer=$!
+    eventually 30 test -e "$TREE/.volumefs/status"
+    DAEMON_PID=$(tr -d ' ' <"/proc/$outer/task/$outer/children")
+}
+
+# The daemon's look-ups in /proc while the command runs: daemon_count_lookups COMMAND…
+daemon_count_lookups() {
+    strace -f -qq -e trace=readlink,readlinkat,open,openat,statx -o "$WORK/strace" \
+        -p "$DAEMON_PID" 3>&- &
+    eventually 10 grep -q "^TracerPid:[[:space:]]*[1-9]" "/proc/$DAEMON_PID/status"
+    sleep 0.2 # for its other threads
+    "$@" >/dev/null
+    kill -INT $!
+    wait $! || true
+    grep -c '"/proc/[0-9]' "$WORK/strace" || true
+}
+
 # The extended attribute user.volume.$2 of path $1.
 volume_attribute() {
     getfattr --absolute-names --only-values -n "user.volume.$2" "$1"
