@@ -119,6 +119,14 @@ static int apply_consistency(struct spec_draft *draft, const struct mount_field 
     return refuse_value(field, e);
 }
 
+/* Podman's word for what z and Z are with -v; Docker's --mount has none. */
+static int apply_relabel(struct spec_draft *draft, const struct mount_field *field, struct error *e)
+{
+    bool known = access_label_parse(field->value, &draft->spec.label);
+
+    return known && draft->spec.label != LABEL_NONE ? 0 : refuse_value(field, e);
+}
+
 static int apply_propagation(struct spec_draft *draft, const struct mount_field *field,
                              struct error *e)
 {
@@ -226,6 +234,7 @@ static const struct mount_key keys[] = {
     {"readonly", true, apply_readonly},
     {"ro", true, apply_readonly},
     {"consistency", false, apply_consistency},
+    {"relabel", false, apply_relabel},
     {"bind-propagation", false, apply_propagation},
     {"bind-nonrecursive", true, apply_nonrecursive},
     {"bind-recursive", false, apply_recursive},

@@ -102,7 +102,7 @@ static void test_bind_mounts(void **state)
     static const struct {
         const char *text;
         bool bind, readonly;
-        const char *propagation;
+        const char *propagation, *relabel;
     } rows[] = {
         {OPTIONS("\"bind\""), true, false, NULL},
         {OPTIONS("\"rbind\",\"rprivate\",\"rw\""), true, false, "rprivate"},
@@ -113,6 +113,10 @@ static void test_bind_mounts(void **state)
         {OPTIONS("\"bind\",\"ro\",\"rrw\""), true, false, NULL},
         {OPTIONS("\"bind\",\"private\",\"shared\""), true, false, "shared"},
         {OPTIONS("\"bind\",7,\"\",\"ro\""), true, true, NULL},
+        {OPTIONS("\"bind\",\"Z\",\"ro\""), true, true, NULL, "private"},
+        {OPTIONS("\"z\",\"rbind\""), true, false, NULL, "shared"},
+        {OPTIONS("\"bind\",\"z\",\"Z\""), true, false, NULL, "private"},
+        {OPTIONS("\"bind\",\"ZZ\""), true, false, NULL},
         {MOUNT(",\"type\":\"bind\""), true, false, NULL},
         {MOUNT(",\"type\":\"bind\",\"options\":[\"ro\"]"), true, true, NULL},
         {MOUNT(",\"type\":\"bind\",\"options\":\"ro\""), true, false, NULL},
@@ -144,6 +148,10 @@ static void test_bind_mounts(void **state)
                 assert_string_equal(got.propagation, rows[i].propagation);
             else
                 assert_null(got.propagation);
+            if (rows[i].relabel)
+                assert_string_equal(got.relabel, rows[i].relabel);
+            else
+                assert_null(got.relabel);
             assert_false(bundle_next_bind(bundle, &at, &got));
         }
         bundle_free(bundle);

@@ -55,6 +55,8 @@ static const struct row rows[] = {
      .requests = "POST /volumefs/containers/web/start {\"Pid\":7,\"Runtime\":\"nerdctl\",\"Name\":\"db\",\"Mounts\":[\"type=bind,source=/mnt/volumes/a,target=/a\"]}\n"},
     {.state = "{\"id\":\"a/b\",\"bundle\":\"@\",\"status\":\"creating\",\"pid\":7}", .config = MOUNTS(BIND("/mnt/volumes/a", "/a", "")), .answer = {201, "{}"},
      .requests = "POST /volumefs/containers/a%2Fb/start {\"Pid\":7,\"Runtime\":\"oci\",\"Mounts\":[\"type=bind,source=/mnt/volumes/a,target=/a\"]}\n"},
+    {.state = STARTS, .config = MOUNTS(BIND("/mnt/volumes/a", "/a", ",\"Z\",\"ro\"")), .answer = {201, "{}"},
+     .requests = ASKS "\"type=bind,source=/mnt/volumes/a,target=/a,relabel=private,readonly\"]}\n"},
     {.arguments = {"--tree=/srv/v", "--tree", "/x/"}, .state = STARTS, .config = MOUNTS(BIND("/mnt/volumes/a", "/a", "") "," BIND("/x/b", "/b", "")), .answer = {201, "{}"},
      .requests = ASKS "\"type=bind,source=/x/b,target=/b\"]}\n"},
     {.state = ENDS, .config = WEB, .answer = {.status = 204}, .requests = "POST /volumefs/containers/web/end {}\n"},

@@ -145,6 +145,8 @@ static void mount_read_option(const char *option, struct bundle_mount *mount, bo
         mount->readonly = true;
     else if (strcmp(option, "rw") == 0 || strcmp(option, "rrw") == 0)
         mount->readonly = false;
+    else if (strcmp(option, "z") == 0 || strcmp(option, "Z") == 0)
+        mount->relabel = option[0] == 'z' ? "shared" : "private";
     for (size_t i = 0; i < sizeof(propagations) / sizeof(propagations[0]); i++)
         if (strcmp(option, propagations[i]) == 0)
             mount->propagation = propagations[i];

@@ -34,6 +34,7 @@ struct bundle *bundle_free(struct bundle *bundle); /* returns NULL */
 struct bundle_mount {
     const char *source, *destination;
     const char *propagation; /* "rslave", …; NULL: not said */
+    const char *relabel;     /* "shared" (z) or "private" (Z); NULL: neither was left in it */
     bool readonly;
 };
 

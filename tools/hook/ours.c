@@ -64,6 +64,8 @@ static int spec_write(const struct our_mount *mount, const struct bundle_mount *
         r = field_write(stream, "target", mount->destination);
     if (r == 0 && bind->propagation)
         r = field_write(stream, "bind-propagation", bind->propagation);
+    if (r == 0 && bind->relabel)
+        r = field_write(stream, "relabel", bind->relabel);
     if (bind->readonly)
         fputs(",readonly", stream);
     return fclose(stream) != 0 ? -ENOMEM : r;
