@@ -125,6 +125,11 @@ bool caller_read_cgroup(pid_t tid, char text[CGROUP_TEXT_MAX])
     return fd >= 0 && read_cgroup(fd, text);
 }
 
+static bool is_host_root(dev_t device, ino_t inode)
+{
+    return device == host.root_device && inode == host.root_inode;
+}
+
 /* A process in another mount namespace. `cgroup`: open_cgroup, or −1. */
 static void identify_foreign(pid_t tid, ino_t mount_namespace, int cgroup,
                              const struct cgroup_names *recorded, struct caller *out)
@@ -143,12 +148,23 @@ static void identify_foreign(pid_t tid, ino_t mount_namespace, int cgroup,
     snprintf(path, sizeof(path), "/proc/%d/root", (int)tid);
     if (!read_root(path, &device, &inode))
         return;
-    if (device == host.root_device && inode == host.root_inode) {
+    if (is_host_root(device, inode)) {
         out->kind = CALLER_HOST;
         return;
     }
     out->kind = CALLER_CONTAINER;
     caller_name_namespace(mount_namespace, out->container_id);
+}
+
+bool caller_has_host_root(pid_t tid)
+{
+    char path[64];
+    dev_t device;
+    ino_t inode;
+
+    pthread_once(&host.once, host_read);
+    snprintf(path, sizeof(path), "/proc/%d/root", (int)tid);
+    return tid > 0 && host.known && read_root(path, &device, &inode) && is_host_root(device, inode);
 }
 
 /* False: nothing can be told of it. */

@@ -42,6 +42,13 @@ void caller_identify(pid_t tid, struct caller *out);
  */
 void caller_identify_again(pid_t tid, const struct cgroup_names *recorded, struct caller *out);
 
+/*
+ * True if the thread's root directory is the host's. Of one in a container that is a runtime, which
+ * sets the container up and has not entered it yet: what a container runs has another root. (One
+ * that has the host's root directory to change to has all that is on the host.)
+ */
+bool caller_has_host_root(pid_t tid);
+
 /* The inode of the thread's mount namespace. False: gone, or not ours to see. */
 bool caller_read_namespace(pid_t tid, ino_t *out);
 

@@ -57,6 +57,10 @@ static int node_decide(fuse_req_t req, const struct node *node, enum operation o
     if (policy_needs_caller(flags, operation))
         flags = asker_identify(req, node->volume, &asker);
     rule = policy_find_rule(flags, &asker, operation);
+    if (policy_needs_outside(&asker, operation, rule)) {
+        asker.outside = caller_has_host_root(fuse_req_ctx(req)->pid);
+        rule = policy_find_rule(flags, &asker, operation);
+    }
     if (rule)
         denial_note(req, node->volume, &asker, operation, rule);
     else if (operation_alters(operation))

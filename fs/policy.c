@@ -23,13 +23,18 @@ bool policy_needs_caller(uint32_t flags, enum operation operation)
            (flags & VOLUME_FLAG_READERS);
 }
 
-static bool asker_may_enter(const struct asker *asker)
+/*
+ * Runtimes look at what they mount in the name of the container that they set up, before anybody
+ * can be told of that. They may, to be refused by a hook that says why, or to find that it is the
+ * container's from then on; who opens is refused.
+ */
+static bool asker_may_enter(const struct asker *asker, enum operation operation)
 {
     switch (asker->caller.kind) {
     case CALLER_HOST:
         return true;
     case CALLER_CONTAINER:
-        return asker->owner;
+        return asker->owner || (asker->outside && operation == OPERATION_LOOK);
     case CALLER_UNKNOWN:
         break;
     }
@@ -54,7 +59,7 @@ enum policy_rule policy_find_rule(uint32_t flags, const struct asker *asker,
 {
     bool asked = policy_needs_caller(flags, operation);
 
-    if (asked && (flags & VOLUME_FLAG_PRIVATE) && !asker_may_enter(asker))
+    if (asked && (flags & VOLUME_FLAG_PRIVATE) && !asker_may_enter(asker, operation))
         return RULE_PRIVATE_VOLUME;
     if (!operation_alters(operation))
         return RULE_NONE; /* open files of a removed volume stay readable, as on unlink */
@@ -101,6 +106,13 @@ const char *operation_name(enum operation operation)
 int policy_decide(uint32_t flags, const struct asker *asker, enum operation operation)
 {
     return policy_rule_errno(policy_find_rule(flags, asker, operation));
+}
+
+bool policy_needs_outside(const struct asker *asker, enum operation operation,
+                          enum policy_rule rule)
+{
+    return rule == RULE_PRIVATE_VOLUME && operation == OPERATION_LOOK &&
+           asker->caller.kind == CALLER_CONTAINER && !asker->outside;
 }
 
 int policy_administer(const struct caller *caller, uid_t uid, uid_t owner)

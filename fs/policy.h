@@ -28,8 +28,9 @@ static inline bool operation_is_of_open_file(enum operation operation)
 /* Who asks, and what it is to the volume. */
 struct asker {
     struct caller caller;
-    bool reader; /* a container all of whose attachments to the volume are read-only */
-    bool owner;  /* the container to which the volume is private */
+    bool reader;  /* a container all of whose attachments to the volume are read-only */
+    bool owner;   /* the container to which the volume is private */
+    bool outside; /* of a container, and has not entered it: caller_has_host_root */
 };
 
 /* What refuses. */
@@ -60,6 +61,10 @@ const char *operation_name(enum operation operation);
 
 /* The errno of the rule that refuses; 0: allowed. */
 int policy_decide(uint32_t flags, const struct asker *asker, enum operation operation);
+
+/* Whether it matters to what refuses that the asker may be `outside`. */
+bool policy_needs_outside(const struct asker *asker, enum operation operation,
+                          enum policy_rule rule);
 
 /* True if what a volume with these flags says to the operation depends on who asks. */
 bool policy_needs_caller(uint32_t flags, enum operation operation);

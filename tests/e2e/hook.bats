@@ -310,7 +310,37 @@ inspect() {
 
 # ---- Podman ---------------------------------------------------------------------
 
-# What is installed, but for where the hook and the daemon are.
+# Engines take these words out of a bundle, and runtimes pass over them.
+@test "runc: what a bundle says of labels is taken" {
+    make_bundle "$(bind "$TREE/foo" /data Z)" "$(bind "$TREE/bar" /srv/bar z ro)"
+    container_run
+    [ "$(volume_attribute "$TREE/foo" label)" = private ]
+    [ "$(volume_attribute "$TREE/bar" label)" = shared ]
+    runc exec "$ID" sh -c 'echo mine >/data/f && cat /data/f'
+    ID=$ID-other
+    make_bundle "$(bind "$TREE/foo" /data)"
+    fails container_run
+    grep -F "is private to ${ID%-other}, which still refers to it" "$WORK/runc.log"
+    make_bundle "$(bind "$TREE/bar" /data)"
+    container_run
+    runc exec "$ID" sh -c 'echo ours >/data/f'
+}
+
+# The hook tells of the first that attaches it.
+@test "podman: a volume that was made private is the first container's" {
+    volctl set foo label=private
+    start_container podman web -v "$TREE/foo:/data"
+    [ "$(volume_attribute "$TREE/foo" owner)" = "$(podman inspect --format '{{.Id}}' web)" ]
+    podman exec web sh -c 'echo mine >/data/f && cat /data/f'
+    fails start_container podman db -v "$TREE/foo:/data"
+    [[ $output == *'volume "foo" is private to web'* ]]
+    remove_container podman db
+    remove_container podman web
+    start_container podman db -v "$TREE/foo:/data"
+    [ "$(podman exec db cat /data/f)" = mine ]
+    remove_container podman db
+}
+
 @test "podman: a container is known by its name and its mounts, while it runs" {
     start_container podman web -v "$TREE/foo:/webapp:ro" -v "$TREE/bar/:/bar" -v /etc:/host
     [ "$(refs foo)" = web:/webapp:ro ]

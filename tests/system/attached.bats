@@ -93,19 +93,19 @@ refused() {
 
     container_answer v
     for i in 1 2 3 4 5; do
-        [ "$(container_ask 'true >>/data/file')" = done ]
+        [ "$(container_ask 'true >>/data/file')" = ok ]
         volctl attach "$CONTAINER_ID" v:/data:ro
         [[ $(container_ask 'true >>/data/file') == *'Read-only file system'* ]]
         [[ $(container_ask 'true >/data/new') == *'Read-only file system'* ]]
         case $i in
         1) volctl detach "$CONTAINER_ID" ;;
         2) volctl detach "$CONTAINER_ID" /data ;;
-        3) volctl attach "$CONTAINER_ID" v:/rw && [ "$(container_ask 'true >>/data/file')" = done ] &&
+        3) volctl attach "$CONTAINER_ID" v:/rw && [ "$(container_ask 'true >>/data/file')" = ok ] &&
             volctl container rm "$CONTAINER_ID" ;;
         *) volctl container rm -f "$CONTAINER_ID" ;;
         esac
     done
-    [ "$(container_ask 'true >>/data/file')" = done ]
+    [ "$(container_ask 'true >>/data/file')" = ok ]
     container_stop
 }
 
@@ -119,7 +119,7 @@ refused() {
     other=$(container_group)
     container_answer v
     for i in 1 2 3; do
-        [ "$(container_ask 'true >>/data/file')" = done ]
+        [ "$(container_ask 'true >>/data/file')" = ok ]
         echo "$CONTAINER_PID" >"$group/cgroup.procs"
         [[ $(container_ask 'true >>/data/file') == *'Read-only file system'* ]]
         echo "$CONTAINER_PID" >"$other/cgroup.procs"

@@ -8,7 +8,7 @@
 #   container_answer VOLUME[:ro]              starts one of a single process, which knows all names
 #                                             and attributes by and by; sets $CONTAINER_ASK too
 #   container_ask COMMAND                     what the command came to in that of $CONTAINER_ASK:
-#                                             "done", or what it says on standard error
+#                                             "ok", or what it says on standard error
 #   container_random_id                       an id as engines make them
 #
 # CONTAINER_ID=ID puts it into a control group of that name, as an engine does; ID/OTHER is a
@@ -116,7 +116,7 @@ container_answer() {
     mkfifo "$CONTAINER_ASK/ask" "$CONTAINER_ASK/answer"
     # shellcheck disable=SC2016 # expanded by the inner shell
     container_start "$1" sh -c 'cd "$1"; exec <>ask; while read -r command; do
-        if eval "$command" 2>"$1/error"; then echo done; else cat "$1/error"; fi >"$1/answer"
+        if eval "$command" 2>"$1/error"; then echo ok; else cat "$1/error"; fi >"$1/answer"
     done' answer "${CONTAINER_ASK#"$CONTAINER_ROOT"}"
 }
 

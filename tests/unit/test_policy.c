@@ -134,6 +134,24 @@ static void test_a_private_volume_is_its_owners(void **state)
     }
 }
 
+static void test_a_runtime_looks_at_what_it_mounts(void **state)
+{
+    struct asker asker = {.caller.kind = CALLER_CONTAINER};
+
+    (void)state;
+    assert_true(policy_needs_outside(&asker, OPERATION_LOOK, RULE_PRIVATE_VOLUME));
+    assert_false(policy_needs_outside(&asker, OPERATION_LOOK, RULE_NONE));
+    assert_false(policy_needs_outside(&asker, OPERATION_READ, RULE_PRIVATE_VOLUME));
+    asker.outside = true;
+    assert_false(policy_needs_outside(&asker, OPERATION_LOOK, RULE_PRIVATE_VOLUME));
+    assert_int_equal(policy_decide(VOLUME_FLAG_PRIVATE, &asker, OPERATION_LOOK), 0);
+    assert_int_equal(policy_decide(VOLUME_FLAG_PRIVATE, &asker, OPERATION_READ), EACCES);
+    assert_int_equal(policy_decide(VOLUME_FLAG_PRIVATE, &asker, OPERATION_CHANGE), EACCES);
+    asker.caller.kind = CALLER_UNKNOWN;
+    assert_false(policy_needs_outside(&asker, OPERATION_LOOK, RULE_PRIVATE_VOLUME));
+    assert_int_equal(policy_decide(VOLUME_FLAG_PRIVATE, &asker, OPERATION_LOOK), EACCES);
+}
+
 static void test_only_the_hosts_root_administers(void **state)
 {
     struct caller caller = {.kind = CALLER_HOST};
@@ -155,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_readers_and_strangers_change_nothing),
         cmocka_unit_test(test_the_rule_is_told),
         cmocka_unit_test(test_a_private_volume_is_its_owners),
+        cmocka_unit_test(test_a_runtime_looks_at_what_it_mounts),
         cmocka_unit_test(test_only_the_hosts_root_administers),
     };
 
