@@ -93,7 +93,7 @@ _volctl() {
             if [[ $previous == set ]]; then
                 _volctl_reply "$(volctl ls -q 2>/dev/null)" "$current"
             else
-                _volctl_reply 'readonly=on readonly=off' "$current"
+                _volctl_reply 'readonly=on readonly=off label=shared label=private label=none' "$current"
             fi
             ;;
         container)
