@@ -149,6 +149,13 @@ looks_denied() {
         getfattr --absolute-names -n user.volume.owner /data; chmod 700 /data; chmod 755 /data'
 }
 
+@test "a copy of a private volume is not private" {
+    volctl attach "$OWNER" v:/data:Z
+    cp -a "$TREE/v" "$TREE/w"
+    [ "$(volume_attribute "$TREE/w" label)" = none ]
+    container_run w cat /data/file
+}
+
 # What a runtime does in a container's name before anybody can be told of that.
 @test "who sets a container up may look at what it mounts, and at no more" {
     outside() {
@@ -547,8 +554,7 @@ read_and_change() {
     require_runtime
     rootfs_make "$WORK/rootfs"
     volctl run -d --name web --rootfs "$WORK/rootfs" -v v:/data:Z sleep 1000 >/dev/null
-    [ "$(cat "/proc/$(volctl container inspect web | jq '.[0].Pid')/root/data/file")" = text ]
-    nsenter -t "$(volctl container inspect web | jq '.[0].Pid')" -a cat /data/file
+    [ "$(nsenter -t "$(volctl container inspect web | jq '.[0].Pid')" -a cat /data/file)" = text ]
     fails volctl run --rm --name other --rootfs "$WORK/rootfs" -v v:/data cat /data/file
     [[ $output == *'private to web'* ]]
     fails volctl run --rm --name other --rootfs "$WORK/rootfs" --volumes-from web cat /data/file

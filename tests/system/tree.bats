@@ -224,7 +224,7 @@ except OSError as e: print(os.strerror(e.errno))' "$TREE/a/f" "$TREE/b/f"
     local name
 
     mkdir "$TREE/v"
-    for name in id name kind driver refcount label created mountpoint; do
+    for name in id name kind driver refcount created mountpoint; do
         volume_attribute "$TREE/v" "$name" >/dev/null || { echo "$name"; return 1; }
         attribute_names "$TREE/v" | grep -qx "user.volume.$name" || { echo "$name unlisted"; return 1; }
     done
