@@ -233,7 +233,7 @@ static int attaching_run(struct attaching *attaching, struct error *e)
 
         if (item->name[0])
             r = volume_label_attach(attaching->volumes, &item->volume, item->spec->label,
-                                    attaching->container.id, &item->relabelled, e);
+                                    &attaching->container, &item->relabelled, e);
     }
     return r;
 }

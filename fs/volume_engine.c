@@ -446,7 +446,7 @@ static int apply_label(struct putting *putting, const struct attachment *attachm
         r = volume_label_check(putting->volumes, &volume, attachment->label, &putting->container,
                                e);
     if (r == 0)
-        r = volume_label_attach(putting->volumes, &volume, attachment->label, putting->container.id,
+        r = volume_label_attach(putting->volumes, &volume, attachment->label, &putting->container,
                                 &changed, e);
     if (r == 0 && changed)
         volume_event_labelled(putting->volumes, entry.id);

@@ -142,11 +142,15 @@ static int label_change(struct volumes *volumes, const struct volume *before,
 }
 
 int volume_label_attach(struct volumes *volumes, const struct volume *volume,
-                        enum access_label label, const char *container_id, bool *changed,
+                        enum access_label label, const struct container *container, bool *changed,
                         struct error *e)
 {
-    return label_change(volumes, volume, label != LABEL_NONE ? label : volume->label, container_id,
-                        changed, e);
+    /* recorded by what is shown of its id, it stays the owner by all of it */
+    bool is_owner =
+        volume->owner[0] && container_is_same(container->id, container->name, volume->owner);
+
+    return label_change(volumes, volume, label != LABEL_NONE ? label : volume->label,
+                        is_owner ? volume->owner : container->id, changed, e);
 }
 
 /* ---- by an administrator ---------------------------------------------------- */

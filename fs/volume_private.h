@@ -332,5 +332,5 @@ int volume_label_write(struct volumes *volumes, const struct volume *volume, str
  * that nobody holds passes to who comes. `volume` stays as it was, for undoing.
  */
 int volume_label_attach(struct volumes *volumes, const struct volume *volume,
-                        enum access_label label, const char *container_id, bool *changed,
+                        enum access_label label, const struct container *container, bool *changed,
                         struct error *e);

@@ -439,6 +439,20 @@ plugin() {
     as "$OWNER" container_run v cat /data/file
 }
 
+@test "an owner that is recorded once more, by the beginning of its id, stays the owner" {
+    container_answer v
+    set_label private
+    owner_is "$OTHER"
+    volctl attach "${OTHER:0:12}" v:/y
+    owner_is "$OTHER"
+    fails volctl attach db v:/data
+    [[ $output == *'is private to'* ]]
+    volctl detach "${OTHER:0:12}"
+    [ "$(container_ask 'cat /data/file >/dev/null')" = ok ]
+    fails volctl attach db v:/data
+    container_stop
+}
+
 # By what is told when volumes are made, too.
 @test "a volume is private from its making" {
     volctl create -o label=private p
