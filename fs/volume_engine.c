@@ -431,15 +431,18 @@ static int putting_write(struct putting *putting, bool *changed, struct error *e
 
 /* ---- what follows ------------------------------------------------------------------ */
 
-static int apply_label(struct putting *putting, const struct attachment *attachment,
+static int apply_label(struct putting *putting, const struct attachment *attachment, bool *changed,
                        struct error *e)
 {
     _cleanup_(volume_deinit) struct volume volume = {0};
+    struct volume_table *table = putting->volumes->table;
     struct volume_entry entry;
-    bool changed;
     int r;
 
-    if (!volume_table_find_by_id(putting->volumes->table, attachment->volume_id, &entry))
+    *changed = false;
+    if (!volume_table_find_by_id(table, attachment->volume_id, &entry) ||
+        (attachment->label == LABEL_NONE &&
+         !(volume_table_flags(table, entry.ref) & VOLUME_FLAG_PRIVATE)))
         return 0;
     r = catalog_volume_get_by_id(putting->volumes->catalog, entry.id, &volume, e);
     if (r == 0)
@@ -447,27 +450,42 @@ static int apply_label(struct putting *putting, const struct attachment *attachm
                                e);
     if (r == 0)
         r = volume_label_attach(putting->volumes, &volume, attachment->label, &putting->container,
-                                &changed, e);
-    if (r == 0 && changed)
+                                changed, e);
+    if (r == 0 && *changed)
         volume_event_labelled(putting->volumes, entry.id);
     return r;
 }
 
-/* The engine has made the container already: it cannot be refused any more, only denied. */
-static void putting_label(struct putting *putting)
+/*
+ * Each time, as what kept a label from one volume may be over. The engine has made the container
+ * already: it cannot be refused any more, only denied. True if a label has changed.
+ */
+static bool putting_label(struct putting *putting)
 {
-    struct error e = {0};
-    int r = 0;
+    struct error why = {0};
+    bool changed = false;
+    int failed = 0;
 
-    for (size_t i = 0; r == 0 && i < putting->wanted.count; i++)
-        if (putting->wanted.items[i].volume_id[0])
-            r = apply_label(putting, &putting->wanted.items[i], &e);
-    if (r)
+    for (size_t i = 0; i < putting->wanted.count; i++) {
+        struct error e = {0};
+        bool one;
+        int r = apply_label(putting, &putting->wanted.items[i], &one, &e);
+
+        changed |= one;
+        if (r && !failed) {
+            failed = r;
+            why = e;
+        }
+    }
+    if (failed)
         volume_container_problem(putting->volumes, putting->container.id,
-                                 e.text[0] ? e.text
-                                 : r < 0   ? strerror(-r)
-                                           : error_code_name(r),
+                                 why.text[0]  ? why.text
+                                 : failed < 0 ? strerror(-failed)
+                                              : error_code_name(failed),
                                  "the container may not use the volume; remove it");
+    else
+        volume_container_problem_clear(putting->volumes, putting->container.id);
+    return changed;
 }
 
 static void tell_all(struct volumes *volumes, const struct attachments *attachments)
@@ -497,8 +515,8 @@ int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
     r = putting_collect(&putting, e);
     if (r == 0 && (putting.known || putting.wanted.count))
         r = putting_write(&putting, &changed, e);
-    if (r == 0 && changed)
-        putting_label(&putting);
+    if (r == 0 && putting.wanted.count)
+        changed |= putting_label(&putting);
     stripes_unlock(volumes, mask);
     if (r == 0 && changed)
         tell_all(volumes, &putting.wanted);

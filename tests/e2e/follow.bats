@@ -320,6 +320,28 @@ unnamed_has_a_reference() {
     eventually 5 unnamed_has_a_reference
 }
 
+label_is() {
+    [ "$(volume_attribute "$TREE/$1" label)" = "$2" ]
+}
+
+# Docker asks nobody whether a container may have a volume.
+@test "a container that an engine gives what is private to another is denied, until that is gone" {
+    make_volume docker web
+    start_container docker one -v web:/webapp:Z
+    eventually 5 label_is web private
+    docker exec one touch /webapp/f
+    start_container docker two -v web:/webapp
+    eventually 5 sh -c "'$VOLCTL' doctor | grep -q 'private to one'"
+    fails docker exec two ls /webapp
+    fails docker exec two stat /webapp/f
+    [[ $output == *'ermission denied'* ]]
+    docker exec one ls /webapp
+    remove_container docker one
+    eventually 5 docker exec two ls /webapp
+    volctl doctor
+    docker volume ls -q >/dev/null
+}
+
 @test "what happened while the daemon was away is found at its start" {
     mkdir "$TREE/data" "$TREE/other"
     create_container docker one -v "$TREE/data:/d"
