@@ -1,0 +1,196 @@
+#!/usr/bin/env bats
+# builds: gcc
+# timeout: 600
+# Containers of Docker and Podman that may do much (CAP_SYS_ADMIN, no seccomp filter, root) try to
+# break the rules of volumes, by the program escape. None may succeed, and where the same is allowed
+# all of it must. Afterwards the volumes are looked at from outside.
+#
+# ESCAPE_ATTEMPTS: how many in all (default 100000); ESCAPE_SEED: their order.
+
+load ../e2e/lib
+
+ESCAPE=$VOLUMEFS_BUILD/tests/escape/escape
+ESCAPE_ATTEMPTS=${ESCAPE_ATTEMPTS:-100000}
+GROUP=$(printf 'ab%.0s' {1..32})
+
+setup_file() {
+    require_mounts
+    # a disk of its own, which the host may open and a container may not
+    STORE_FS=ext4 STORE_SIZE=256M work_make
+    chmod 755 "$WORK" # for other users than root
+    export ESCAPE_SEED=${ESCAPE_SEED:-$RANDOM}
+    export OUTSIDE=canary-$ESCAPE_SEED # what is so called is in the tree, and in no volume
+    export OUTSIDE_TREE=store-$ESCAPE_SEED # in the store
+    make_rootfs
+    cp "$ESCAPE" "$WORK/rootfs/bin"
+    mkdir "$WORK/rootfs/own" "$WORK/rootfs/tree"
+    tar -C "$WORK/rootfs" -c . >"$WORK/rootfs.tar"
+    daemon_start
+    engines_start
+    mkdir "$TREE/w" "$TREE/$OUTSIDE"
+    touch "$STORE/$OUTSIDE_TREE" "$STORE/volumes/$OUTSIDE_TREE"
+}
+
+teardown_file() {
+    local failed=0
+
+    engines_stop || failed=1
+    work_free || failed=1
+    return "$failed"
+}
+
+setup() {
+    mkdir "$TREE/v"
+    touch "$STORE/volumes/$(volume_attribute "$TREE/v" id)/$OUTSIDE_TREE"
+    chmod 777 "$TREE/v" "$TREE/w"
+    "$ESCAPE" --make "$TREE/v"
+}
+
+teardown() {
+    docker ps -aq | xargs -r timeout 60 docker rm -f >/dev/null
+    podman rm -fa -t 0 >/dev/null
+    volctl container ls -q | xargs -r timeout 60 "$VOLCTL" container rm -f >/dev/null
+    volume_set_readonly "$TREE/v" 0
+    rm -r "$TREE/v"
+}
+
+# share PERCENT: of all attempts.
+share() {
+    echo $((ESCAPE_ATTEMPTS * $1 / 100))
+}
+
+disk_number() {
+    mountpoint -d "$WORK/disk"
+}
+
+# What a container of engine $1 is given to try with.
+privileges() {
+    printf '%s\n' --network none --cap-add SYS_ADMIN --security-opt seccomp=unconfined
+    [ "$1" = podman ] || printf '%s\n' --security-opt apparmor=unconfined
+}
+
+# create ENGINE NAME MODE [OPTION…] -- ARGUMENT…: a container that runs escape; its id. The volume v
+# is /data in it and attached with that mode, w is /own, and all of the tree is in it too.
+create() {
+    local engine=$1 name=$2 mode=$3 id
+    local -a options=()
+
+    shift 3
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    id=$("$engine" create --name "$name" "${options[@]}" -v "$TREE/v:/data:$mode" -v "$TREE/w:/own" \
+        -v "$TREE:/tree" "$IMAGE" escape --own /own --tree /tree/v/w --outside "$OUTSIDE" \
+        --outside-tree "$OUTSIDE_TREE" --group "$GROUP" --seed "$ESCAPE_SEED" "$@" /data)
+    volctl attach "$id" "v:/data:$mode" w:/own >/dev/null
+}
+
+# Runs it to its end and shows what it has to say.
+start() {
+    timeout $((100 + ESCAPE_ATTEMPTS / 200)) env "$1" "${@:3}" start -a "$2" </dev/null 3>&-
+}
+
+# Podman's options come before the command; they are those of podman().
+start_podman() {
+    start podman "$1" --root "$WORK/p/g" --runroot "$WORK/p/r" --tmpdir "$WORK/p/t" --runtime runc \
+        --log-level error
+}
+
+start_docker() {
+    start docker "$1"
+}
+
+# All that may not have changed, but for times of reading.
+snapshot() {
+    find "$STORE/volumes/$(volume_attribute "$TREE/v" id)" "$STORE/trash" "$STORE/$OUTSIDE_TREE" \
+        -printf '%p %y %i %n %m %U:%G %s %T@ %C@ %l\n' | sort
+    find "$TREE/v" -printf '%P %y %i %n %m %U:%G %s %T@ %C@ %l\n' | sort
+    find "$TREE/v" -type f -exec sha256sum {} +
+    getfattr -Rhd -m - --absolute-names "$TREE/v" | grep -v '^user.volume.\(ref\|size\|lastused\)'
+    volume_attribute "$TREE/v" readonly
+    volctl ls -q | sort
+}
+
+# unbroken COMMAND…: it passes, and nothing has changed.
+unbroken() {
+    snapshot >"$WORK/before"
+    "$@"
+    snapshot | diff "$WORK/before" -
+    [ ! -e "$TREE/w/across" ]
+}
+
+privileged_by() {
+    local -a options
+
+    mapfile -t options < <(privileges "$1")
+    create "$1" "$2" "$3" "${options[@]}" "${@:4}"
+}
+
+# ---- that the attempts can succeed ----------------------------------------------------
+
+in_plain_directory() {
+    local plain=$WORK/disk/plain
+
+    mkdir -p "$plain/v" "$plain/w" "$WORK/disk/tree"
+    touch "$plain/$OUTSIDE" "$plain/$OUTSIDE_TREE"
+    "$ESCAPE" --make "$plain/v"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    unshare -m sh -ec 'cd "$1"; mount --bind plain tree; mount --bind plain/v plain/v; shift
+        exec "$@"' sh "$WORK/disk" "$ESCAPE" --own "$plain/w" --tree "$WORK/disk/tree/v/w" \
+        --outside "$OUTSIDE" --outside-tree "$OUTSIDE_TREE" --device "$(disk_number)" \
+        --group "$GROUP" "$@" "$plain/v"
+}
+
+@test "every attempt succeeds, and by every route, where nothing protects a directory" {
+    in_plain_directory --as anyone
+    # and that is noticed
+    fails in_plain_directory --as reader
+    [[ $output == *'ESCAPE: names/create by paths/path: done'* ]]
+    fails in_plain_directory --as stranger
+    [[ $output == *'ESCAPE: looks/'* ]]
+}
+
+@test "every change succeeds in a container that may write" {
+    privileged_by docker writer rw -- --as writer
+    start_docker writer
+}
+
+# ---- that they do not ---------------------------------------------------------------
+
+@test "docker: a container that is attached for reading" {
+    privileged_by docker reader ro -- --as reader --attempts "$(share 25)" --device "$(disk_number)"
+    unbroken start_docker reader
+}
+
+@test "podman: a container that is attached for reading" {
+    privileged_by podman reader ro -- --as reader --attempts "$(share 25)" --device "$(disk_number)"
+    unbroken start_podman reader
+}
+
+# As --privileged, but for what this machine itself may not: every capability and every device.
+all_privileges() {
+    local capability
+
+    privileges docker
+    for capability in $(capsh --decode="$(sed -n 's/^CapBnd:\s*//p' /proc/self/status)" |
+        sed 's/.*=//; s/,/ /g; s/cap_\(bpf\|perfmon\|checkpoint_restore\)//g'); do # Docker 20.10
+        printf '%s\n' --cap-add "${capability#cap_}"
+    done
+    printf '%s\n' --device-cgroup-rule 'a *:* rwm'
+}
+
+@test "docker: a container with every capability that is attached for reading" {
+    local -a options
+
+    mapfile -t options < <(all_privileges)
+    create docker reader ro "${options[@]}" -- --as reader --attempts "$(share 10)"
+    unbroken start_docker reader
+}
+
+@test "a read-only volume" {
+    volume_set_readonly "$TREE/v" 1
+    privileged_by docker writer rw -- --as reader --attempts "$(share 10)"
+    unbroken start_docker writer
+}
