@@ -194,3 +194,69 @@ all_privileges() {
     privileged_by docker writer rw -- --as reader --attempts "$(share 10)"
     unbroken start_docker writer
 }
+
+# ---- with others at the same time ----------------------------------------------------
+
+# Another container swaps names for links and back, and renames directories.
+@test "docker: links and names that are swapped meanwhile" {
+    privileged_by docker racer rw -- --race
+    privileged_by docker reader ro -- --as reader --attempts "$(share 10)"
+    docker start racer >/dev/null
+    start_docker reader
+    [ "$(docker inspect --format '{{.State.Running}}' racer)" = true ]
+    cmp "$TREE/v/file" <(printf text)
+    [ ! -e "$TREE/w/across" ]
+}
+
+# The file cgroup.procs of process $1, in a hierarchy that there is.
+group_file() {
+    local path
+
+    path=$(sed -n 's/^[0-9]*:pids://p' "/proc/$1/cgroup")
+    if [ -n "$path" ]; then
+        echo "/sys/fs/cgroup/pids$path/cgroup.procs"
+    else
+        echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")/cgroup.procs"
+    fi
+}
+
+# storm WRITER OTHER ARGUMENT…: processes of the two, by the same thread ids in turn.
+storm() {
+    local writer other
+
+    writer=$(docker inspect --format '{{.State.Pid}}' "$1")
+    other=$(docker inspect --format '{{.State.Pid}}' "$2")
+    timeout $((100 + ESCAPE_ATTEMPTS / 100)) "$ESCAPE"_storm --writer "$writer" \
+        --writer-group "$(group_file "$writer")" --other "$other" \
+        --other-group "$(group_file "$other")" "${@:3}" /data/file
+}
+
+idle() {
+    docker run -d --name "$1" --network none -v "$TREE/v:/data" "$IMAGE" sleep 1000
+}
+
+@test "thread ids that are one container's now and another's then" {
+    local reader
+
+    idle writer >/dev/null
+    reader=$(idle reader)
+    # nobody is refused, and that is noticed
+    fails storm writer reader --attempts 10
+    [[ $output == *'ESCAPE: thread '* ]]
+    volctl attach "$reader" v:/data:ro >/dev/null
+    storm writer reader --attempts "$(share 5)"
+    fails storm reader writer --attempts 10
+    [[ $output == *'writer: thread '* ]]
+}
+
+# What a container makes in its volume is no device and no set-id program to the host.
+@test "the host does not fall for what lies in a volume" {
+    cp "$(command -v id)" "$TREE/v"
+    in_docker --cap-add MKNOD -v "$TREE/v:/data" "$IMAGE" sh -ec 'cd /data
+        mknod null c 1 3; chown 0:0 id; chmod 6755 id'
+    [ -c "$TREE/v/null" ]
+    fails dd if="$TREE/v/null" of=/dev/null
+    [[ $output == *'Permission denied'* ]]
+    [ "$(stat -c %a "$TREE/v/id")" = 6755 ]
+    [ "$(setpriv --reuid 12345 --regid 12345 --clear-groups "$TREE/v/id" -u)" = 12345 ]
+}

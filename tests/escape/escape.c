@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,7 +39,7 @@ static const struct role {
 struct options {
     struct run run;
     const struct role *role;
-    const char *own, *tree, *wait, *started;
+    const char *own, *tree, *wait, *bind;
     bool make, race;
 };
 
@@ -54,6 +55,7 @@ enum {
     KEY_DEVICE = 'd',
     KEY_GROUP = 'g',
     KEY_WAIT = 'w',
+    KEY_BIND = 'b',
     KEY_MAKE = 'm',
     KEY_RACE = 'r'
 };
@@ -70,6 +72,7 @@ static const struct argp_option options_known[] = {
     {"device", KEY_DEVICE, "MAJOR:MINOR", 0, "the disk of the store", 0},
     {"group", KEY_GROUP, "NAME", 0, "another container's control group", 0},
     {"wait", KEY_WAIT, "FILE", 0, "make FILE.held when descriptors are open, and wait for FILE", 0},
+    {"bind", KEY_BIND, "DIR", 0, "bind the directory there first, and try it there", 0},
     {"make", KEY_MAKE, 0, 0, "only make what is attempted on", 0},
     {"race", KEY_RACE, 0, 0, "swap names of it until killed", 0},
     {0},
@@ -106,6 +109,9 @@ static error_t parse_text(int key, char *text, struct options *options)
         return 0;
     case KEY_WAIT:
         options->wait = text;
+        return 0;
+    case KEY_BIND:
+        options->bind = text;
         return 0;
     case KEY_FAMILY:
         options->run.family = text;
@@ -161,7 +167,7 @@ static int open_directory(const char *path)
 }
 
 /* "DIR/VOLUME/OWN" */
-static void open_tree(struct options *options)
+static void place_open_tree(struct options *options)
 {
     static char text[PROC_PATH_MAX];
     char *own, *volume;
@@ -179,22 +185,34 @@ static void open_tree(struct options *options)
     options->run.place.tree = open_directory(text);
 }
 
+/* Tells that descriptors are open, and waits until the file is there. */
+static void wait_for(const char *file)
+{
+    char path[PROC_PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s.held", file);
+    close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    while (access(file, F_OK) < 0)
+        usleep(20000);
+}
+
 /* Descriptors that are held from before the rules, if it is told to wait. */
 static void place_open(struct options *options)
 {
     struct place *place = &options->run.place;
-    char path[PROC_PATH_MAX];
 
     place->held = open_directory(place->volume);
     place->held_inner = openat(place->held, "inner", O_PATH | O_DIRECTORY | O_CLOEXEC);
     place->own = open_directory(options->own);
-    open_tree(options);
-    if (!options->wait)
-        return;
-    snprintf(path, sizeof(path), "%s.held", options->wait);
-    close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-    while (access(options->wait, F_OK) < 0)
-        usleep(20000);
+    place_open_tree(options);
+    if (options->wait)
+        wait_for(options->wait);
+    if (options->bind) {
+        if (mount(place->volume, options->bind, NULL, MS_BIND, NULL) < 0)
+            fprintf(stderr, "escape: cannot bind %s: %s\n", place->volume, strerror(errno));
+        else
+            place->volume = options->bind;
+    }
 }
 
 static int run_workers(struct options *options)
