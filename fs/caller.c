@@ -17,10 +17,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/nsfs.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,7 +30,7 @@
 static struct {
     pthread_once_t once;
     bool known;
-    ino_t mount_namespace;
+    ino_t mount_namespace, pid_namespace;
     dev_t root_device;
     ino_t root_inode;
 } host = {.once = PTHREAD_ONCE_INIT};
@@ -86,8 +88,35 @@ static bool proc_is_ours(void)
 
 static void host_read(void)
 {
+    struct stat st;
+
     host.known = proc_is_ours() && caller_read_namespace(getpid(), &host.mount_namespace) &&
-                 read_root("/proc/self/root", &host.root_device, &host.root_inode);
+                 read_root("/proc/self/root", &host.root_device, &host.root_inode) &&
+                 stat("/proc/self/ns/pid", &st) == 0;
+    host.pid_namespace = host.known ? st.st_ino : 0;
+}
+
+bool caller_read_pid_namespaces(pid_t tid, struct pid_namespaces *out)
+{
+    _cleanup_(close_p) int fd = -1;
+    char path[64];
+    struct stat st;
+
+    out->count = 0;
+    pthread_once(&host.once, host_read);
+    snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)tid);
+    fd = host.known ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    while (fd >= 0 && fstat(fd, &st) == 0 && out->count < PID_NAMESPACES_MAX) {
+        int parent;
+
+        if (st.st_ino == host.pid_namespace)
+            return true;
+        out->items[out->count++] = st.st_ino;
+        parent = ioctl(fd, NS_GET_PARENT);
+        close(fd);
+        fd = parent;
+    }
+    return false;
 }
 
 /* From its beginning, which makes the kernel tell it anew. */
@@ -132,6 +161,7 @@ static bool is_host_root(dev_t device, ino_t inode)
 
 /* A process in another mount namespace. `cgroup`: open_cgroup, or −1. */
 static void identify_foreign(pid_t tid, ino_t mount_namespace, int cgroup,
+                             const struct pid_namespaces *processes,
                              const struct cgroup_names *recorded, struct caller *out)
 {
     char text[CGROUP_TEXT_MAX];
@@ -141,7 +171,8 @@ static void identify_foreign(pid_t tid, ino_t mount_namespace, int cgroup,
 
     if (cgroup < 0 || !read_cgroup(cgroup, text))
         return;
-    if (caller_known_find(mount_namespace, text, recorded, out->container_id)) {
+    if (caller_known_find_process(processes, out->container_id) ||
+        caller_known_find(mount_namespace, text, recorded, out->container_id)) {
         out->kind = CALLER_CONTAINER;
         return;
     }
@@ -178,6 +209,7 @@ static bool identify_begin(pid_t tid, struct caller *out)
 void caller_identify(pid_t tid, struct caller *out)
 {
     _cleanup_(close_p) int cgroup = -1;
+    struct pid_namespaces processes = {0};
     ino_t mount_namespace;
 
     if (!identify_begin(tid, out) || !caller_read_namespace(tid, &mount_namespace))
@@ -187,7 +219,8 @@ void caller_identify(pid_t tid, struct caller *out)
         return;
     }
     cgroup = open_cgroup(tid);
-    identify_foreign(tid, mount_namespace, cgroup, NULL, out);
+    if (!caller_known_has_processes() || caller_read_pid_namespaces(tid, &processes))
+        identify_foreign(tid, mount_namespace, cgroup, &processes, NULL, out);
 }
 
 /* ---- callers that come again -------------------------------------------------- */
@@ -204,6 +237,8 @@ struct kept {
     pid_t tid;     /* 0: empty */
     int namespace; /* the link ns/mnt itself, by O_PATH: it holds no namespace */
     int cgroup;    /* −1: not needed yet */
+    bool processes_read;
+    struct pid_namespaces processes; /* a task has the same ones all its life */
 };
 
 /* A worker's own, so that it needs no lock. */
@@ -247,8 +282,18 @@ static bool kept_open(struct kept *kept, pid_t tid)
     if (kept->namespace < 0)
         return false;
     kept->cgroup = -1;
+    kept->processes_read = false;
+    kept->processes.count = 0;
     kept->tid = tid;
     return true;
+}
+
+/* Where they tell anything. False: they cannot be read. */
+static bool kept_read_processes(struct kept *kept)
+{
+    if (!kept->processes_read && caller_known_has_processes())
+        kept->processes_read = caller_read_pid_namespaces(kept->tid, &kept->processes);
+    return kept->processes_read || !caller_known_has_processes();
 }
 
 void caller_identify_again(pid_t tid, const struct cgroup_names *recorded, struct caller *out)
@@ -271,9 +316,11 @@ void caller_identify_again(pid_t tid, const struct cgroup_names *recorded, struc
         out->kind = CALLER_HOST;
         return;
     }
+    if (!kept_read_processes(kept))
+        return;
     if (kept->cgroup < 0)
         kept->cgroup = open_cgroup(tid);
-    identify_foreign(tid, mount_namespace, kept->cgroup, recorded, out);
+    identify_foreign(tid, mount_namespace, kept->cgroup, &kept->processes, recorded, out);
 }
 
 void caller_name_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1])

@@ -7,9 +7,9 @@
  * means nothing for READ, WRITE and RELEASE.
  *
  * A process is in a container when its mount namespace is not the daemon's and
- * either its cgroup names a container (Docker, Podman, containerd, CRI-O,
- * runc/crun, nspawn, LXC), or it is of one that is recorded with a process of it
- * (caller_known.h), or its root directory is not the host's.
+ * either it is of one that is recorded with a process of it (caller_known.h), or its cgroup names
+ * a container (Docker, Podman, containerd, CRI-O, runc/crun, nspawn, LXC), or its root directory is
+ * not the host's.
  */
 #pragma once
 
@@ -17,11 +17,13 @@
 #include "fs/cgroup.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum {
     CONTAINER_ID_SHORT = 12, /* digits that engines show of an id */
     CGROUP_TEXT_MAX = 16 << 10,
+    PID_NAMESPACES_MAX = 32, /* MAX_PID_NS_LEVEL in the kernel */
 };
 
 enum caller_kind { CALLER_UNKNOWN, CALLER_HOST, CALLER_CONTAINER };
@@ -51,6 +53,18 @@ bool caller_has_host_root(pid_t tid);
 
 /* The inode of the thread's mount namespace. False: gone, or not ours to see. */
 bool caller_read_namespace(pid_t tid, ino_t *out);
+
+/*
+ * The inodes of the thread's pid namespaces, its own first, below the daemon's. A task never leaves
+ * them, and its children are in them too, whatever it may do.
+ */
+struct pid_namespaces {
+    uint32_t count;
+    ino_t items[PID_NAMESPACES_MAX];
+};
+
+/* None if it is in the daemon's own. False: gone, or not ours to see. */
+bool caller_read_pid_namespaces(pid_t tid, struct pid_namespaces *out);
 
 /* The text of /proc/TID/cgroup. False as above. */
 bool caller_read_cgroup(pid_t tid, char text[CGROUP_TEXT_MAX]);

@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct known {
     ino_t mount_namespace;
+    ino_t pid_namespace; /* 0: the daemon's. It lasts as long as the process: so does its number */
     pid_t pid;
     bool by_cgroup; /* its control group's path has the id as a component */
     char id[CONTAINER_ID_MAX + 1];
@@ -22,6 +24,7 @@ static struct {
     pthread_rwlock_t lock; /* guards the rest */
     struct known *items;
     size_t count, size;
+    atomic_uint processes; /* items with a pid namespace; read without the lock */
 } list = {.lock = PTHREAD_RWLOCK_INITIALIZER};
 
 static bool is_same_name(const void *context, const char *name)
@@ -33,6 +36,7 @@ static bool known_read(const char *id, pid_t pid, struct known *out)
 {
     char found[CONTAINER_ID_MAX + 1];
     struct cgroup_names names = {is_same_name, out->id};
+    struct pid_namespaces namespaces;
     char text[CGROUP_TEXT_MAX];
     ino_t own;
 
@@ -41,6 +45,8 @@ static bool known_read(const char *id, pid_t pid, struct known *out)
     if (!caller_read_namespace(pid, &out->mount_namespace) ||
         !caller_read_namespace(getpid(), &own) || out->mount_namespace == own)
         return false;
+    if (caller_read_pid_namespaces(pid, &namespaces) && namespaces.count)
+        out->pid_namespace = namespaces.items[0];
     out->by_cgroup = caller_read_cgroup(pid, text) && cgroup_find_known(text, &names, found);
     return true;
 }
@@ -69,8 +75,10 @@ int caller_known_add(const char *id, pid_t pid)
         return 0;
     pthread_rwlock_wrlock(&list.lock);
     r = list_grow();
-    if (r == 0)
+    if (r == 0) {
         list.items[list.count++] = known;
+        atomic_fetch_add(&list.processes, known.pid_namespace != 0);
+    }
     pthread_rwlock_unlock(&list.lock);
     return r;
 }
@@ -80,6 +88,7 @@ void caller_known_remove(const char *id, pid_t pid)
     pthread_rwlock_wrlock(&list.lock);
     for (size_t i = 0; i < list.count; i++)
         if (list.items[i].pid == pid && strcmp(list.items[i].id, id) == 0) {
+            atomic_fetch_sub(&list.processes, list.items[i].pid_namespace != 0);
             list.items[i] = list.items[--list.count];
             break;
         }
@@ -106,6 +115,40 @@ static bool find_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1])
         return true;
     }
     return false;
+}
+
+/* With the lock held. NULL: nobody's, or that of several, as in a pod. */
+static const struct known *find_pid_namespace(ino_t pid_namespace)
+{
+    const struct known *found = NULL;
+
+    for (size_t i = 0; i < list.count; i++) {
+        if (list.items[i].pid_namespace != pid_namespace)
+            continue;
+        if (found && strcmp(found->id, list.items[i].id) != 0)
+            return NULL;
+        found = &list.items[i];
+    }
+    return found;
+}
+
+bool caller_known_has_processes(void)
+{
+    return atomic_load(&list.processes) > 0;
+}
+
+bool caller_known_find_process(const struct pid_namespaces *namespaces,
+                               char id[CONTAINER_ID_MAX + 1])
+{
+    const struct known *found = NULL;
+
+    pthread_rwlock_rdlock(&list.lock);
+    for (uint32_t i = namespaces->count; !found && i > 0; i--)
+        found = find_pid_namespace(namespaces->items[i - 1]);
+    if (found)
+        memcpy(id, found->id, sizeof(found->id));
+    pthread_rwlock_unlock(&list.lock);
+    return found;
 }
 
 bool caller_known_find(ino_t mount_namespace, const char *text, const struct cgroup_names *recorded,

@@ -542,6 +542,76 @@ static void test_a_container_is_known_by_its_process(void **state)
     rmdir(root);
 }
 
+/* A child as above, whose pid namespace is that of process `like`, or a new one. */
+static pid_t start_child_among(pid_t like, const char *root)
+{
+    int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+    char path[64];
+    int other;
+    pid_t pid;
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)like);
+    other = like ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    assert_int_equal(like ? setns(other, CLONE_NEWPID) : unshare(CLONE_NEWPID), 0);
+    pid = start_child(root);
+    assert_int_equal(setns(own, CLONE_NEWPID), 0);
+    close(own);
+    if (other >= 0)
+        close(other);
+    return pid;
+}
+
+static void assert_is(pid_t pid, const char *id)
+{
+    struct caller once, again;
+
+    caller_identify(pid, &once);
+    caller_identify_again(pid, NULL, &again);
+    assert_int_equal(once.kind, CALLER_CONTAINER);
+    assert_int_equal(again.kind, CALLER_CONTAINER);
+    assert_string_equal(once.container_id, again.container_id);
+    if (id)
+        assert_string_equal(once.container_id, id);
+    else
+        assert_int_equal(strncmp(once.container_id, "mnt-", 4), 0);
+}
+
+/* Neither its mount namespace nor its control group says so. */
+static void test_a_container_is_known_by_its_pid_namespace(void **state)
+{
+    char root[] = "/tmp/volumefs-caller-XXXXXX";
+    struct pid_namespaces namespaces;
+    pid_t first, second, other;
+
+    (void)state;
+    skip_unless_root();
+    assert_non_null(mkdtemp(root));
+    first = start_child_among(0, root);
+    second = start_child_among(first, root);
+    other = start_child_among(0, root);
+    assert_true(caller_read_pid_namespaces(getpid(), &namespaces));
+    assert_int_equal(namespaces.count, 0);
+    assert_true(caller_read_pid_namespaces(second, &namespaces));
+    assert_int_equal(namespaces.count, 1);
+    assert_false(caller_read_pid_namespaces(0, &namespaces));
+    assert_is(second, NULL);
+    assert_int_equal(caller_known_add("web", first), 0);
+    assert_is(second, "web");
+    assert_is(other, NULL);
+    /* where two containers share it, it is nobody's */
+    assert_int_equal(caller_known_add("db", second), 0);
+    assert_is(first, "web"); /* by its mount namespace */
+    assert_is(second, "db");
+    caller_known_remove("web", first);
+    assert_is(first, "db");
+    caller_known_remove("db", second);
+    assert_is(second, NULL);
+    stop_child(other);
+    stop_child(second);
+    stop_child(first);
+    rmdir(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -556,6 +626,7 @@ int main(void)
         cmocka_unit_test(test_copied_namespace_is_the_host),
         cmocka_unit_test(test_namespace_with_another_root_is_a_container),
         cmocka_unit_test(test_a_container_is_known_by_its_process),
+        cmocka_unit_test(test_a_container_is_known_by_its_pid_namespace),
         cmocka_unit_test(test_a_reused_id_is_who_has_it_now),
         cmocka_unit_test(test_who_becomes_a_container_is_one),
         cmocka_unit_test(test_few_descriptors_are_kept_and_none_outlives_its_thread),
