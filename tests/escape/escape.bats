@@ -249,6 +249,31 @@ idle() {
     [[ $output == *'writer: thread '* ]]
 }
 
+# With the hook, which says of which processes a container is.
+make_hooks_directory() {
+    mkdir "$WORK/hooks"
+    jq --arg hook "$VOLUMEFS_BUILD/tools/hook/volumefs-oci-hook" --arg socket "$SOCKET" \
+        --arg tree "$TREE" \
+        '.hook.path = $hook | .hook.args += ["--socket=" + $socket, "--tree=" + $tree]' \
+        "$VOLUMEFS_BUILD/tools/hook/volumefs.json" >"$WORK/hooks/volumefs.json"
+    { cat "$CONTAINERS_CONF"; printf 'hooks_dir = ["%s"]\n' "$WORK/hooks"; } >"$WORK/hooked.conf"
+    export CONTAINERS_CONF=$WORK/hooked.conf
+}
+
+@test "podman with the hook: a container that leaves its control groups, and goes into others" {
+    local writer
+    local -a options
+
+    make_hooks_directory
+    writer=$(podman run -d --network none -v "$TREE/v:/data" "$IMAGE" sleep 1000)
+    mapfile -t options < <(privileges podman)
+    podman create --name reader "${options[@]}" --cgroupns host -v "$TREE/v:/data:ro" "$IMAGE" escape \
+        --as reader --seed "$ESCAPE_SEED" --attempts "$(share 2)" --family groups \
+        --group "$writer" --join "libpod_parent/libpod-$writer" /data >/dev/null
+    unbroken start_podman reader
+    podman rm -f -t 0 "$writer" >/dev/null
+}
+
 # What a container makes in its volume is no device and no set-id program to the host.
 @test "the host does not fall for what lies in a volume" {
     cp "$(command -v id)" "$TREE/v"

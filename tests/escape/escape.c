@@ -55,6 +55,7 @@ enum {
     KEY_DEVICE = 'd',
     KEY_GROUP = 'g',
     KEY_WAIT = 'w',
+    KEY_JOIN = 'j',
     KEY_BIND = 'b',
     KEY_MAKE = 'm',
     KEY_RACE = 'r'
@@ -71,6 +72,7 @@ static const struct argp_option options_known[] = {
     {"outside-tree", KEY_OUTSIDE_TREE, "NAME", 0, "the same, also by way of --tree", 0},
     {"device", KEY_DEVICE, "MAJOR:MINOR", 0, "the disk of the store", 0},
     {"group", KEY_GROUP, "NAME", 0, "another container's control group", 0},
+    {"join", KEY_JOIN, "PATH", 0, "leave the own groups, also for those of another container", 0},
     {"wait", KEY_WAIT, "FILE", 0, "make FILE.held when descriptors are open, and wait for FILE", 0},
     {"bind", KEY_BIND, "DIR", 0, "bind the directory there first, and try it there", 0},
     {"make", KEY_MAKE, 0, 0, "only make what is attempted on", 0},
@@ -106,6 +108,9 @@ static error_t parse_text(int key, char *text, struct options *options)
         return 0;
     case KEY_GROUP:
         options->run.place.group = text;
+        return 0;
+    case KEY_JOIN:
+        options->run.place.joins = text;
         return 0;
     case KEY_WAIT:
         options->wait = text;

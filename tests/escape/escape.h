@@ -27,8 +27,9 @@ struct place {
     const char *outside_tree; /* nor the whole tree */
     const char *device;       /* MAJOR:MINOR of the store's disk; NULL: unknown */
     const char *group;        /* the name of another container's control group */
-    int own;                  /* a volume that the container may write; −1: none */
-    int tree;                 /* the directory that both volumes lie in; −1: not given */
+    const char *joins; /* the groups of a container that may more; NULL: its own are not left */
+    int own;           /* a volume that the container may write; −1: none */
+    int tree;          /* the directory that both volumes lie in; −1: not given */
     const char *tree_volume, *tree_own; /* their names there */
     int held;                           /* the volume's root, from the program's start */
     int held_inner;                     /* the directory inner, likewise; −1: there is none */
