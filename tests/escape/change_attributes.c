@@ -75,7 +75,7 @@ BY_PATH(acl_root, ".", setxattr(target, "system.posix_acl_access", acl, sizeof(a
 
 #define ROW(family, name)                                                                          \
     {                                                                                              \
-        family, #name, KIND_CHANGE, change_##name, false                                           \
+        family, #name, KIND_CHANGE, false, change_##name                                           \
     }
 const struct attempt attempts_attributes[] = {
     ROW("modes", chmod),        ROW("modes", chmod_set_user), ROW("modes", chmod_directory),

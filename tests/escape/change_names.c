@@ -136,15 +136,15 @@ static int change_truncate(const struct place *place)
 
 #define ROW(name)                                                                                  \
     {                                                                                              \
-        "names", #name, KIND_CHANGE, change_##name, false                                          \
+        "names", #name, KIND_CHANGE, false, change_##name                                          \
     }
 #define RACER(name)                                                                                \
     {                                                                                              \
-        "races", #name, KIND_CHANGE, change_##name, true                                           \
+        "races", #name, KIND_CHANGE, true, change_##name                                           \
     }
 #define DATA(name)                                                                                 \
     {                                                                                              \
-        "data", #name, KIND_CHANGE, change_##name, false                                           \
+        "data", #name, KIND_CHANGE, false, change_##name                                           \
     }
 const struct attempt attempts_names[] = {
     ROW(create),

@@ -87,19 +87,15 @@ create() {
     volctl attach "$id" "v:/data:$mode" w:/own >/dev/null
 }
 
-# Runs it to its end and shows what it has to say.
-start() {
-    timeout $((100 + ESCAPE_ATTEMPTS / 200)) env "$1" "${@:3}" start -a "$2" </dev/null 3>&-
-}
+# long ENGINE ARGUMENT…: as docker() and podman(), with the time that the attempts may take.
+long() {
+    local engine=$1
+    local -a options=()
 
-# Podman's options come before the command; they are those of podman().
-start_podman() {
-    start podman "$1" --root "$WORK/p/g" --runroot "$WORK/p/r" --tmpdir "$WORK/p/t" --runtime runc \
-        --log-level error
-}
-
-start_docker() {
-    start docker "$1"
+    shift
+    [ "$engine" = docker ] || options=(--root "$WORK/p/g" --runroot "$WORK/p/r" --tmpdir "$WORK/p/t"
+        --runtime runc --log-level error)
+    timeout $((100 + ESCAPE_ATTEMPTS / 200)) env "$engine" "${options[@]}" "$@" </dev/null 3>&-
 }
 
 # All that may not have changed, but for times of reading.
@@ -154,19 +150,19 @@ in_plain_directory() {
 
 @test "every change succeeds in a container that may write" {
     privileged_by docker writer rw -- --as writer
-    start_docker writer
+    long docker start -a writer
 }
 
 # ---- that they do not ---------------------------------------------------------------
 
 @test "docker: a container that is attached for reading" {
     privileged_by docker reader ro -- --as reader --attempts "$(share 25)" --device "$(disk_number)"
-    unbroken start_docker reader
+    unbroken long docker start -a reader
 }
 
 @test "podman: a container that is attached for reading" {
     privileged_by podman reader ro -- --as reader --attempts "$(share 25)" --device "$(disk_number)"
-    unbroken start_podman reader
+    unbroken long podman start -a reader
 }
 
 # As --privileged, but for what this machine itself may not: every capability and every device.
@@ -186,13 +182,13 @@ all_privileges() {
 
     mapfile -t options < <(all_privileges)
     create docker reader ro "${options[@]}" -- --as reader --attempts "$(share 10)"
-    unbroken start_docker reader
+    unbroken long docker start -a reader
 }
 
 @test "a read-only volume" {
     volume_set_readonly "$TREE/v" 1
     privileged_by docker writer rw -- --as reader --attempts "$(share 10)"
-    unbroken start_docker writer
+    unbroken long docker start -a writer
 }
 
 # ---- with others at the same time ----------------------------------------------------
@@ -202,7 +198,7 @@ all_privileges() {
     privileged_by docker racer rw -- --race
     privileged_by docker reader ro -- --as reader --attempts "$(share 10)"
     docker start racer >/dev/null
-    start_docker reader
+    long docker start -a reader
     [ "$(docker inspect --format '{{.State.Running}}' racer)" = true ]
     cmp "$TREE/v/file" <(printf text)
     [ ! -e "$TREE/w/across" ]
@@ -270,7 +266,7 @@ make_hooks_directory() {
     podman create --name reader "${options[@]}" --cgroupns host -v "$TREE/v:/data:ro" "$IMAGE" escape \
         --as reader --seed "$ESCAPE_SEED" --attempts "$(share 2)" --family groups \
         --group "$writer" --join "libpod_parent/libpod-$writer" /data >/dev/null
-    unbroken start_podman reader
+    unbroken long podman start -a reader
     podman rm -f -t 0 "$writer" >/dev/null
 }
 

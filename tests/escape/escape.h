@@ -46,8 +46,8 @@ struct attempt {
     const char *family;
     const char *name;
     enum kind kind;
-    attempt_fn make;
     bool racy; /* what it looks for may be missing just now */
+    attempt_fn make;
 };
 
 typedef void (*go_fn)(struct place *place);

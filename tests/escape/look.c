@@ -146,7 +146,7 @@ static int look_execute(const struct place *place)
 
 #define ROW(name)                                                                                  \
     {                                                                                              \
-        "looks", #name, KIND_LOOK, look_##name, false                                              \
+        "looks", #name, KIND_LOOK, false, look_##name                                              \
     }
 const struct attempt attempts_look[] = {
     ROW(stat),    ROW(stat_cached), ROW(stat_link),  ROW(stat_below), ROW(stat_around),

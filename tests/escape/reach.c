@@ -45,15 +45,15 @@ static int reach_up(const struct place *place)
 /* All at once: PREFIX/../../…/NAME. */
 static int climb(const struct place *place, const char *prefix)
 {
-    char path[PROC_PATH_MAX * 2];
+    char path[PROC_PATH_MAX + LEVELS * 3];
     int r = -ENOENT;
 
-    for (int i = 1; r < 0 && i < LEVELS; i++) {
-        snprintf(path, sizeof(path), "%s", prefix);
-        for (int level = 0; level < i; level++)
-            strcat(path, "/.."); // NOLINT: bounded by LEVELS
-        strcat(path, "/");
-        strncat(path, place->outside, PROC_PATH_MAX - 1);
+    for (int levels = 1; r < 0 && levels < LEVELS; levels++) {
+        int length = snprintf(path, sizeof(path), "%s", prefix);
+
+        for (int i = 0; i < levels; i++)
+            length += snprintf(path + length, sizeof(path) - (size_t)length, "/..");
+        snprintf(path + length, sizeof(path) - (size_t)length, "/%s", place->outside);
         r = found(place->dir, path);
     }
     return r;
@@ -86,6 +86,8 @@ static int reach_through_away(const struct place *place)
                                                                           : climb(place, "away");
 }
 
+static const char *const above[] = {"../", "../../", "../../../"};
+
 static int reach_by_openat2(const struct place *place)
 {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
@@ -93,7 +95,7 @@ static int reach_by_openat2(const struct place *place)
     int r = -ENOENT;
 
     for (int i = 0; r < 0 && i < 3; i++) {
-        snprintf(path, sizeof(path), "%s%s", &"../../../"[(2 - i) * 3], place -> outside);
+        snprintf(path, sizeof(path), "%s%s", above[i], place->outside);
         r = outcome_fd((int)syscall(SYS_openat2, place->dir, path, &how, sizeof(how)));
     }
     return r;
@@ -105,7 +107,7 @@ static int reach_by_proc(const struct place *place)
     int r = -ENOENT;
 
     for (int i = 0; r < 0 && i < 3; i++) {
-        snprintf(name, sizeof(name), "%s%s", &"../../../"[(2 - i) * 3], place -> outside);
+        snprintf(name, sizeof(name), "%s%s", above[i], place->outside);
         r = found(AT_FDCWD, proc_path(path, place->dir, name));
     }
     return r;
@@ -259,7 +261,7 @@ static int reach_disk(const struct place *place)
 
 #define ROW(family, name)                                                                          \
     {                                                                                              \
-        family, #name, KIND_REACH, reach_##name, true                                              \
+        family, #name, KIND_REACH, true, reach_##name                                              \
     }
 const struct attempt attempts_reach[] = {
     ROW("walks", up),

@@ -215,7 +215,7 @@ POLLED(open_read)
 
 #define ROW(kind, name)                                                                            \
     {                                                                                              \
-        "io_uring", #name, KIND_##kind, name, false                                                \
+        "io_uring", #name, KIND_##kind, false, name                                                \
     }
 #define PAIR(kind, name) ROW(kind, name##_at_once), ROW(kind, name##_by_worker)
 const struct attempt attempts_ring[] = {

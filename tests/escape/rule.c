@@ -67,7 +67,7 @@ static int rule_remove(const struct place *place)
 
 #define ROW(name)                                                                                  \
     {                                                                                              \
-        "rules", #name, KIND_RULE, rule_##name, false                                              \
+        "rules", #name, KIND_RULE, false, rule_##name                                              \
     }
 const struct attempt attempts_rule[] = {
     ROW(readonly), ROW(writable), ROW(label),  ROW(shared), ROW(private),

@@ -135,7 +135,7 @@ static void make_attempt(const struct place *place, size_t i)
 /* All of them, in an order of the seed's. */
 static void make_attempts(struct place *place)
 {
-    size_t order[ATTEMPTS_MAX];
+    size_t order[ATTEMPTS_MAX] = {0};
 
     for (size_t i = 0; i < attempt_count; i++) {
         size_t other = next_random(&current_random) % (i + 1);
