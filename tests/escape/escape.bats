@@ -281,3 +281,47 @@ make_hooks_directory() {
     [ "$(stat -c %a "$TREE/v/id")" = 6755 ]
     [ "$(setpriv --reuid 12345 --regid 12345 --clear-groups "$TREE/v/id" -u)" = 12345 ]
 }
+
+# ---- private volumes --------------------------------------------------------------
+
+# stranger ENGINE: waits, in a container that has the whole tree, with descriptors of the volume
+# from when it was nobody's; and binds it at /data when it has become another's.
+stranger() {
+    local -a options
+
+    mapfile -t options < <(privileges "$1")
+    "$1" create --name stranger "${options[@]}" -v "$TREE/w:/own" -v "$TREE:/tree" "$IMAGE" escape \
+        --as stranger --own /own --tree /tree/v/w --outside "$OUTSIDE" \
+        --outside-tree "$OUTSIDE_TREE" --group "$GROUP" --seed "$ESCAPE_SEED" \
+        --attempts "$(share 10)" --wait /own/go --bind /data /tree/v >/dev/null
+    rm -f "$TREE/w/go" "$TREE/w/go.held"
+    "$1" start stranger >/dev/null
+    eventually 20 test -e "$TREE/w/go.held"
+}
+
+# Names and attributes are in the kernel's cache, for the owner and the host have read them.
+private_to_another() {
+    local owner
+
+    stranger "$1"
+    owner=$(docker create --name owner --network none -v "$TREE/v:/data:Z" "$IMAGE" \
+        sh -ec 'ls -lR /data; cat /data/file /data/inner/file; touch /data/file')
+    volctl attach "$owner" v:/data:Z
+    docker start -a owner
+    tar -C "$TREE/v" -cf /dev/null .
+    snapshot >"$WORK/before"
+    touch "$TREE/w/go"
+    [ "$(long "$1" wait stranger)" = 0 ] || {
+        "$1" logs stranger
+        return 1
+    }
+    snapshot | diff "$WORK/before" -
+}
+
+@test "docker: a private volume of another container" {
+    private_to_another docker
+}
+
+@test "podman: a private volume of another container" {
+    private_to_another podman
+}
