@@ -523,6 +523,14 @@ int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
     return r;
 }
 
+bool volumes_engine_wants_process(struct volumes *volumes, const char *id)
+{
+    struct container container;
+
+    return volume_container_find_exact(volumes, id, &container, NULL) == 0 &&
+           container.state == CONTAINER_RUNNING && !volume_container_runs(volumes, &container);
+}
+
 /* ---- forgetting ------------------------------------------------------------------ */
 
 int volumes_engine_forget(struct volumes *volumes, const struct engine *engine, const char *id,

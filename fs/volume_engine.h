@@ -40,6 +40,11 @@ struct engine {
  */
 int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
                        const struct engine_container *container, struct error *e);
+/*
+ * Whether a container is recorded as running, and no process of it is known: it is to be told then
+ * (volumes_container_start), as what a container is known by for certain is its process.
+ */
+bool volumes_engine_wants_process(struct volumes *volumes, const char *id);
 /* Forgets one that the engine has removed. None such, or another engine's, is no error. */
 int volumes_engine_forget(struct volumes *volumes, const struct engine *engine, const char *id,
                           struct error *e);

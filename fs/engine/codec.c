@@ -235,6 +235,17 @@ int engine_list_read(const char *text, size_t length, struct engine_list *out, s
     return r;
 }
 
+pid_t engine_process_read(const char *text, size_t length)
+{
+    _cleanup_(json_decref_p) json_t *value = json_loadb(text, length, JSON_ALLOW_NUL, NULL);
+    const json_t *state = json_object_get(value, "State");
+    json_int_t pid = json_integer_value(json_object_get(state, "Pid"));
+
+    return json_is_true(json_object_get(state, "Running")) && pid > 1 && pid <= INT32_MAX
+               ? (pid_t)pid
+               : 0;
+}
+
 /* ---- events --------------------------------------------------------------------------- */
 
 /* Many come of health checks and commands, and change nothing that is of interest. */

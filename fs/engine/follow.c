@@ -116,11 +116,37 @@ static void report_unrecorded(struct follower *follower, const char *id, int r,
     list_again_in(follower, REPAIR_MS);
 }
 
+/* One that has ended meanwhile has none; and the engine is asked again soon. */
+static int learn_process(struct follower *follower, const char *id, struct error *e)
+{
+    _cleanup_(free_p) char *path = NULL;
+    _cleanup_(free_p) char *body = NULL;
+    struct start_request request = {0};
+    struct container container;
+    size_t length = 0;
+    int r;
+
+    if (asprintf(&path, "/containers/%s/json", id) < 0)
+        return -ENOMEM;
+    if (engine_http_get(follower->http, path, &body, &length, NULL) == 0)
+        request.pid = engine_process_read(body, length);
+    if (!request.pid) {
+        list_again_in(follower, SETTLE_MS);
+        return 0;
+    }
+    r = volumes_container_start(follower->follow->volumes, id, &request, &container, e);
+    return r == ERROR_REQUEST_INVALID || r == ERROR_NOT_FOUND ? 0 : r;
+}
+
 static void record(struct follower *follower, const struct engine_container *container)
 {
+    struct volumes *volumes = follower->follow->volumes;
     struct error e = {0};
-    int r = volumes_engine_put(follower->follow->volumes, &follower->engine, container, &e);
+    int r = volumes_engine_put(volumes, &follower->engine, container, &e);
 
+    if (r == 0 && container->state == CONTAINER_RUNNING &&
+        volumes_engine_wants_process(volumes, container->id))
+        r = learn_process(follower, container->id, &e);
     if (r)
         report_unrecorded(follower, container->id, r, &e);
 }

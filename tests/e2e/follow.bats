@@ -91,6 +91,11 @@ create_container() {
     "$1" create --network none --name "$2" "${@:3}" "$IMAGE" sleep 1000 >/dev/null
 }
 
+# What it is known by for certain.
+has_process() {
+    [ "$(volctl container inspect "$2" | jq '.[0].Pid')" = "$("$1" inspect --format '{{.State.Pid}}' "$2")" ]
+}
+
 is_known_all_its_life() {
     local engine=$1
 
@@ -100,6 +105,7 @@ is_known_all_its_life() {
     state_is web "one false $engine false"
     "$engine" start one >/dev/null
     eventually 5 state_is web "one true $engine false"
+    eventually 5 has_process "$engine" one
     [ "$(volume_attribute "$TREE/web" refcount)" = 1 ]
     "$engine" stop -t 0 one >/dev/null
     eventually 5 state_is web "one false $engine false"

@@ -89,6 +89,7 @@ static void read_engine(const char *text, size_t length)
     if (engine_list_read(text, length, &list, NULL) == 0)
         engine_list_deinit(&list);
     (void)!engine_event_read(text, length, id);
+    (void)!engine_process_read(text, length);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -130,6 +130,28 @@ static void test_what_is_no_list(void **state)
     }
 }
 
+static void test_process(void **state)
+{
+    static const struct {
+        const char *text;
+        pid_t pid;
+    } cases[] = {
+        {"{\"State\":{\"Running\":true,\"Pid\":42}}", 42},
+        {"{\"State\":{\"Running\":false,\"Pid\":42}}", 0},
+        {"{\"State\":{\"Running\":true,\"Pid\":0}}", 0},
+        {"{\"State\":{\"Running\":true,\"Pid\":1}}", 0},
+        {"{\"State\":{\"Running\":true,\"Pid\":-5}}", 0},
+        {"{\"State\":{\"Running\":true,\"Pid\":4294967298}}", 0},
+        {"{\"State\":{\"Running\":true,\"Pid\":\"42\"}}", 0},
+        {"{\"message\":\"No such container\"}", 0},
+        {"[", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(engine_process_read(cases[i].text, strlen(cases[i].text)), cases[i].pid);
+}
+
 static bool event_read(const char *type, const char *action, const char *id, char *out)
 {
     char text[512];
@@ -169,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_mounts),          cmocka_unit_test(test_states),
         cmocka_unit_test(test_names),           cmocka_unit_test(test_the_rest_is_taken),
         cmocka_unit_test(test_what_is_no_list), cmocka_unit_test(test_events),
+        cmocka_unit_test(test_process),
     };
 
     return cmocka_run_group_tests_name("engine_codec", tests, NULL, NULL);
