@@ -7,7 +7,7 @@ load lib
 setup() {
     work_make
     mkdir "$WORK/tools"
-    cp "$ROOT/tools/fetch-libfuse" "$ROOT/tools/install-deps" "$WORK/tools"
+    cp "$ROOT"/tools/{debian.bash,fetch-libfuse,install-deps} "$WORK/tools"
 }
 
 fetched_version() {
