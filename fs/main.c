@@ -11,6 +11,7 @@
 #include "fs/api/api.h"
 #include "fs/cred.h"
 #include "fs/engine/follow.h"
+#include "fs/label.h"
 #include "fs/log.h"
 #include "fs/options.h"
 #include "fs/session.h"
@@ -271,6 +272,8 @@ static int start(struct daemon *daemon, struct error *e)
     };
     int r = session_check_place(&session, e);
 
+    if (r == 0 && daemon->privileged)
+        r = label_start(daemon->options.selinux_context, e);
     if (r == 0)
         r = volumes_open(&daemon->volumes, daemon->options.store, daemon->mountpoint, e);
     if (r == 0)
@@ -343,6 +346,7 @@ static void stop(struct daemon *daemon)
         volumes_stop_background(daemon->volumes); /* what it finds is told to the session */
     daemon->session = session_stop(daemon->session);
     daemon->volumes = volumes_free(daemon->volumes);
+    label_stop();
 }
 
 static void report_rebuilt(void *context, const char *line)

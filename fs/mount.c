@@ -219,7 +219,16 @@ static int mount_set_options(struct mount *mount, const char *options, struct er
     }
 }
 
-static int mount_configure(struct mount *mount, int device, const char *options, struct error *e)
+static int mount_set_context(struct mount *mount, const char *context, struct error *e)
+{
+    int r = *context ? set_string(mount->fs, "context", context) : 0;
+
+    return r < 0 ? error_set_errno(e, r, "the kernel refuses the SELinux context '%s'", context)
+                 : 0;
+}
+
+static int mount_configure(struct mount *mount, int device, const char *options,
+                           const char *context, struct error *e)
 {
     char number[16];
     int r;
@@ -238,6 +247,7 @@ static int mount_configure(struct mount *mount, int device, const char *options,
     if (r < 0)
         return error_set_errno(e, r, "cannot configure a fuse file system");
     r = options ? mount_set_options(mount, options, e) : 0;
+    r = r ? r : mount_set_context(mount, context, e);
     if (r != 0)
         return r;
     if (syscall(SYS_fsconfig, mount->fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
@@ -258,7 +268,8 @@ static int device_missing(int r, struct error *e)
                            "cannot open /dev/fuse; is the fuse module loaded (modprobe fuse)?");
 }
 
-int mount_prepare(struct mount **out, const char *options, int *device, struct error *e)
+int mount_prepare(struct mount **out, const char *options, const char *context, int *device,
+                  struct error *e)
 {
     struct mount *mount;
     _cleanup_(close_p) int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
@@ -276,7 +287,7 @@ int mount_prepare(struct mount **out, const char *options, int *device, struct e
         r = errno == EPERM ? error_set(e, ERROR_DENIED, "mounting is not permitted")
                            : error_set_errno(e, -errno, "cannot open the fuse file system type");
     else
-        r = mount_configure(mount, fd, options, e);
+        r = mount_configure(mount, fd, options, context, e);
     if (r != 0) {
         mount_free(mount);
         return r;

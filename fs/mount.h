@@ -22,9 +22,11 @@ int mount_check_place(const char *mountpoint, bool nonempty, struct error *e);
  * Opens /dev/fuse and makes a file system instance that is not attached
  * anywhere yet. `*device` is the descriptor to serve. ERROR_DENIED: not
  * permitted to this user (use mount_by_helper's way: libfuse).
- * `options`: comma-separated, backslash or double quotes protect a comma.
+ * `options`: comma-separated, backslash or double quotes protect a comma. `context`: SELinux's
+ * label of all that is in it; "" that of the policy.
  */
-int mount_prepare(struct mount **out, const char *options, int *device, struct error *e);
+int mount_prepare(struct mount **out, const char *options, const char *context, int *device,
+                  struct error *e);
 /* The device number of the instance (st_dev of everything in it); asks nobody. 0 or −errno. */
 int mount_device(const struct mount *mount, dev_t *device);
 /* Attaches it at the mount point: now it can be seen. */

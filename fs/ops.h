@@ -163,6 +163,11 @@ void entry_drop(struct session *session, fuse_ino_t ino);
 /* Releases what a forgotten node held. */
 void remains_release(struct session *session, const struct node_remains *remains);
 
+/* Whether SELinux's policy is asked of the volume, whose flags these are. In ops_label.c. */
+bool label_is_asked(struct session *session, struct volume_ref volume, uint32_t flags);
+/* What it says to the operation: 0 or EACCES. */
+int label_ask(fuse_req_t req, const struct node *node, uint32_t flags, enum operation operation);
+
 /* A buffer of this thread's own, at least `size` bytes, valid until the next call. NULL: no memory.
  */
 char *thread_buffer(size_t size);

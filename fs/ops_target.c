@@ -61,6 +61,8 @@ static int node_decide(fuse_req_t req, const struct node *node, enum operation o
         asker.outside = caller_has_host_root(fuse_req_ctx(req)->pid);
         rule = policy_find_rule(flags, &asker, operation);
     }
+    if (!rule && label_ask(req, node, flags, operation))
+        rule = RULE_SELINUX;
     if (rule)
         denial_note(req, node->volume, &asker, operation, rule);
     else if (operation_alters(operation))
@@ -192,13 +194,20 @@ bool node_may_be_written(struct node *node, int fd)
     return backing_has_writer(fd) || !atomic_compare_exchange_strong(&node->written, &written, 0);
 }
 
+/* Whether callers differ in what they may see of the volume. */
+static bool asks_each_time(struct session *session, struct volume_ref volume)
+{
+    uint32_t flags = volume_table_flags(session->table, volume);
+
+    return (flags & VOLUME_FLAG_PRIVATE) || label_is_asked(session, volume, flags);
+}
+
 double attributes_timeout(struct session *session, struct node *node)
 {
     bool may;
     int fd;
 
-    if (!(node->flags & NODE_ASKS) &&
-        (volume_table_flags(session->table, node->volume) & VOLUME_FLAG_PRIVATE))
+    if (!(node->flags & NODE_ASKS) && asks_each_time(session, node->volume))
         return 0;
     if (atomic_load(&node->writers) > 0)
         return 0;

@@ -26,6 +26,29 @@ static void identify(fuse_req_t req, struct caller *caller)
     caller_identify(fuse_req_ctx(req)->pid, caller);
 }
 
+/*
+ * SELinux's label of a file is its volume's, and no file has another: what the file system behind
+ * has is of another place. Where SELinux is on the kernel answers by itself, of the mount, and asks
+ * nobody; where it is off, the context is shown that was asked for or will be enforced.
+ */
+static bool is_context(const char *name)
+{
+    return strcmp(name, "security.selinux") == 0;
+}
+
+/* With its NUL, as the kernel tells it. 0 or ENODATA. */
+static int context_tell(const struct target *target, char *out, size_t size, size_t *length)
+{
+    char context[CONTEXT_MAX + 1];
+
+    if (!volume_table_context(target->session->table, target->node->volume, context))
+        return ENODATA;
+    *length = strlen(context) + 1;
+    if (*length <= size)
+        memcpy(out, context, *length);
+    return 0;
+}
+
 /* trusted.* is for the host's administrator, whatever capabilities a container has. */
 static bool xattr_is_hidden(fuse_req_t req, const char *name, struct caller *caller)
 {
@@ -43,12 +66,17 @@ static int xattr_decide(fuse_req_t req, const struct target *target, const char 
 {
     struct asker asker = {0};
 
-    if (strcmp(name, "security.selinux") == 0)
+    if (is_context(name))
         return ENOTSUP;
     if (!xattr_is_hidden(req, name, &asker.caller))
         return 0;
     denial_note(req, target->node->volume, &asker, OPERATION_CHANGE, RULE_ADMINISTRATION);
     return EPERM;
+}
+
+static enum operation change_of(const char *name)
+{
+    return is_context(name) ? OPERATION_LOOK : OPERATION_CHANGE;
 }
 
 /* True if the target is a volume's root and `name` one of the told attributes. */
@@ -136,7 +164,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
         return;
     }
     /* rules can be changed on a read-only volume: that is how it becomes writable again */
-    err = target_enter(&target, req, ino, rule ? OPERATION_LOOK : OPERATION_CHANGE);
+    err = target_enter(&target, req, ino, rule ? OPERATION_LOOK : change_of(name));
     if (!err && rule) {
         target_leave(&target);
         err = vxattr_set(session, req, node->volume, name, value, size);
@@ -165,6 +193,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
     if (!err) {
         if (xattr_is_hidden(req, name, &caller)) {
             err = ENODATA; /* as the kernel answers who may not see it */
+        } else if (is_context(name)) {
+            err = context_tell(&target, buffer, size, &length);
         } else if (is_told(&target, name)) {
             err = vxattr_get(session, target.node->volume, name, &told, &length);
         } else {
@@ -178,9 +208,11 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
     free(told);
 }
 
-/* Takes the trusted.* names out, which only the host's administrator sees. Answers the new length.
+/*
+ * Takes out the trusted.* names, which only the host's administrator sees, and SELinux's, which the
+ * kernel adds where it is on. Answers the new length.
  */
-static size_t hide_trusted(fuse_req_t req, char *names, size_t length)
+static size_t hide_names(fuse_req_t req, char *names, size_t length)
 {
     struct caller caller;
     size_t kept = 0, size;
@@ -188,6 +220,8 @@ static size_t hide_trusted(fuse_req_t req, char *names, size_t length)
 
     for (size_t at = 0; at < length; at += size) {
         size = strlen(names + at) + 1;
+        if (is_context(names + at))
+            continue;
         if (has_prefix(names + at, "trusted.")) {
             if (!asked)
                 identify(req, &caller);
@@ -234,7 +268,7 @@ static int list_names(fuse_req_t req, const struct target *target, char **out, s
         return (int)-n;
     }
     *out = grown;
-    *length = told + hide_trusted(req, grown + told, (size_t)n);
+    *length = told + hide_names(req, grown + told, (size_t)n);
     return 0;
 }
 
@@ -265,7 +299,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
     struct target target;
-    int err = target_enter(&target, req, ino, OPERATION_CHANGE);
+    int err = target_enter(&target, req, ino, change_of(name));
 
     if (!err) {
         if (!is_told(&target, name)) {

@@ -1,10 +1,12 @@
 /*
  * Options. As a mount helper the same settings come in one -o list:
  * store=DIR,socket=PATH,plugin-socket=PATH,docker-socket=PATH,podman-socket=PATH,log-level=WORD,
- * foreground; what is
+ * context=CONTEXT,foreground; what is
  * not ours in it goes to the kernel.
  */
 #include "fs/options.h"
+
+#include "fs/label.h"
 
 #include <argp.h>
 #include <stdio.h>
@@ -25,6 +27,7 @@ enum option_key {
     KEY_DOCKER_SOCKET,
     KEY_PODMAN_SOCKET,
     KEY_LOG_LEVEL,
+    KEY_SELINUX_CONTEXT,
     KEY_NO_PASSTHROUGH,
     KEY_THREADS,
     KEY_SPIN,
@@ -42,6 +45,8 @@ static const struct argp_option option_table[] = {
      "Podman's, the same (default " DEFAULT_PODMAN_SOCKET ")", 0},
     {"foreground", KEY_FOREGROUND, NULL, 0, "Stay, and log to the terminal", 0},
     {"log-level", KEY_LOG_LEVEL, "WORD", 0, "error, warning, info or debug (default info)", 0},
+    {"selinux-context", KEY_SELINUX_CONTEXT, "CONTEXT", 0,
+     "What SELinux labels the tree with, where it is on (default " LABEL_CONTEXT_DEFAULT ")", 0},
     {"options", KEY_OPTION, "LIST", 0,
      "Mount options, comma-separated: the above by name (store=DIR …), nonempty, and the "
      "kernel's (ro, noexec, context=…)",
@@ -91,12 +96,24 @@ static void parse_level(struct argp_state *state, const char *word, enum log_lev
         argp_error(state, "unknown log level '%s'; known: error, warning, info, debug", word);
 }
 
+/* Takes double quotes off, in place, which protected commas. */
+static const char *unquote(char *value)
+{
+    size_t length = strlen(value);
+
+    if (length < 2 || value[0] != '"' || value[length - 1] != '"')
+        return value;
+    value[length - 1] = 0;
+    return value + 1;
+}
+
 /* One item of -o. True if it was ours. */
-static bool take_mount_option(struct argp_state *state, struct options *options, const char *item)
+static bool take_mount_option(struct argp_state *state, struct options *options, char *item)
 {
     static const char *const keys[] = {
-        "store=", "socket=", "plugin-socket=", "docker-socket=", "podman-socket=", "log-level="};
-    const char *value = NULL;
+        "store=",         "socket=",    "plugin-socket=", "docker-socket=",
+        "podman-socket=", "log-level=", "context="};
+    char *value = NULL;
     size_t i;
 
     if (strcmp(item, "remount") == 0)
@@ -127,8 +144,11 @@ static bool take_mount_option(struct argp_state *state, struct options *options,
     case 4:
         options->podman_socket = path_or_none(value);
         break;
-    default:
+    case 5:
         parse_level(state, value, &options->log_level);
+        break;
+    default:
+        options->selinux_context = unquote(value);
         break;
     }
     return true;
@@ -203,6 +223,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         break;
     case KEY_LOG_LEVEL:
         parse_level(state, arg, &options->log_level);
+        break;
+    case KEY_SELINUX_CONTEXT:
+        options->selinux_context = arg;
         break;
     case KEY_OPTION:
         take_mount_options(state, options, arg);

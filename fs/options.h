@@ -26,7 +26,8 @@ struct options {
     bool plugin_socket_given;
     const char *docker_socket; /* whose containers are followed; "" none */
     const char *podman_socket;
-    char *mount_options; /* for the kernel; NULL: none */
+    const char *selinux_context; /* NULL: the default */
+    char *mount_options;         /* for the kernel; NULL: none */
     bool foreground;
     bool no_passthrough;
     bool rebuild;

@@ -81,6 +81,7 @@ static const struct {
     [RULE_UNKNOWN_CALLER] = {"unknown-caller", EROFS},
     [RULE_PRIVATE_VOLUME] = {"private-volume", EACCES},
     [RULE_ADMINISTRATION] = {"administration", EPERM},
+    [RULE_SELINUX] = {"selinux", EACCES},
 };
 
 int policy_rule_errno(enum policy_rule rule)

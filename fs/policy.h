@@ -42,6 +42,7 @@ enum policy_rule {
     RULE_UNKNOWN_CALLER,
     RULE_PRIVATE_VOLUME, /* it is not the asker's */
     RULE_ADMINISTRATION, /* for the host's administrator only: policy_administer */
+    RULE_SELINUX,        /* SELinux's policy: not for policy_find_rule to say, see label.h */
     RULE_COUNT,
 };
 

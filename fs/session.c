@@ -307,7 +307,7 @@ static int session_mount(struct session *session, const struct session_config *c
                          struct error *e)
 {
     int device = -1;
-    int r = mount_prepare(&session->mount, config->mount_options, &device, e);
+    int r = mount_prepare(&session->mount, config->mount_options, label_tree_context(), &device, e);
 
     if (r == ERROR_DENIED)
         r = 0; /* then by the helper */

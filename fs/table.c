@@ -10,8 +10,8 @@
  * names and the list of free slots; it is never held across a system call. Words
  * are written with the lock held and read without.
  *
- * Lists of access have a lock of their own, taken after that one, so that who asks them waits for
- * no more than a pointer to be exchanged.
+ * Lists of access and contexts have a lock of their own, taken after that one, so that who asks
+ * them waits for no more than a pointer to be exchanged.
  */
 #include "fs/table.h"
 
@@ -34,7 +34,8 @@ struct slot {
     _Atomic uint64_t word; /* generation << 32 | flags */
     uint32_t next_by_name; /* or the next free slot */
     uint32_t next_by_id;
-    struct access_list *access; /* guarded by access_lock */
+    struct access_list *access; /* guarded by access_lock, as is … */
+    char *context;              /* … this; NULL: none */
     char id[VOLUME_ID_LENGTH + 1];
     char name[NAME_MAX_LENGTH + 1]; /* "" while free */
 };
@@ -163,8 +164,10 @@ struct volume_table *volume_table_new(void)
 
 static void chunk_free(struct slot *chunk)
 {
-    for (uint32_t i = 0; chunk && i < CHUNK_SLOTS; i++)
+    for (uint32_t i = 0; chunk && i < CHUNK_SLOTS; i++) {
         access_list_free(chunk[i].access);
+        free(chunk[i].context);
+    }
     free(chunk);
 }
 
@@ -306,8 +309,33 @@ static uint32_t volume_initial_flags(const struct volume *volume)
     return (volume->readonly ? VOLUME_FLAG_READONLY : 0) | label_flags(volume->label);
 }
 
+/* What the slot had is the caller's. */
+static char *slot_exchange_context(struct volume_table *table, struct slot *slot, char *context)
+{
+    char *before;
+
+    pthread_rwlock_wrlock(&table->access_lock);
+    before = slot->context;
+    slot->context = context;
+    pthread_rwlock_unlock(&table->access_lock);
+    return before;
+}
+
+/* Takes the text over, with the lock held. */
+static void table_set_context_locked(struct volume_table *table, struct slot *slot, char *context)
+{
+    uint64_t word =
+        atomic_load(&slot->word) & ~(uint64_t)(VOLUME_FLAG_CONTEXT | VOLUME_FLAG_FOLLOWS);
+
+    free(slot_exchange_context(table, slot, context));
+    if (context)
+        word |= VOLUME_FLAG_CONTEXT | (word & VOLUME_FLAG_PRIVATE ? VOLUME_FLAG_FOLLOWS : 0);
+    atomic_store(&slot->word, word);
+}
+
+/* `*context` is taken over on success. */
 static int table_insert_locked(struct volume_table *table, const struct volume *volume,
-                               struct volume_ref *ref)
+                               char **context, struct volume_ref *ref)
 {
     struct slot *slot;
     uint32_t index;
@@ -328,18 +356,30 @@ static int table_insert_locked(struct volume_table *table, const struct volume *
     ref->index = index;
     ref->generation = word_generation(atomic_load(&slot->word));
     atomic_store(&slot->word, word_make(ref->generation, volume_initial_flags(volume)));
+    table_set_context_locked(table, slot, *context);
+    *context = NULL;
     return 0;
+}
+
+static int context_copy(const char *context, char **out)
+{
+    *out = *context ? strdup(context) : NULL;
+    return *context && !*out ? -ENOMEM : 0;
 }
 
 int volume_table_insert(struct volume_table *table, const struct volume *volume,
                         struct volume_ref *ref)
 {
-    int r;
+    char *context;
+    int r = context_copy(volume->context, &context);
 
     assert(volume->name[0] && volume->id[0]);
+    if (r)
+        return r;
     pthread_rwlock_wrlock(&table->lock);
-    r = table_insert_locked(table, volume, ref);
+    r = table_insert_locked(table, volume, &context, ref);
     pthread_rwlock_unlock(&table->lock);
+    free(context);
     return r;
 }
 
@@ -364,6 +404,7 @@ static void table_remove_locked(struct volume_table *table, struct slot *slot,
 
     access_list_free(slot_exchange(
         table, slot, word_make(generation ? generation : 1, VOLUME_FLAG_REMOVED), NULL));
+    free(slot_exchange_context(table, slot, NULL));
     map_unlink_name(table, ref.index);
     map_unlink_id(table, ref.index);
     slot->name[0] = 0;
@@ -539,6 +580,40 @@ bool volume_table_knows(struct volume_table *table, struct volume_ref ref, const
         knows = access_list_knows(slot->access, seen);
     pthread_rwlock_unlock(&table->access_lock);
     return knows;
+}
+
+int volume_table_set_context(struct volume_table *table, struct volume_ref ref, const char *context)
+{
+    struct slot *slot;
+    char *own;
+    int r = context_copy(context, &own);
+
+    if (r)
+        return r;
+    pthread_rwlock_wrlock(&table->lock);
+    slot = table_live_slot(table, ref);
+    if (slot)
+        table_set_context_locked(table, slot, own);
+    else
+        free(own);
+    pthread_rwlock_unlock(&table->lock);
+    return slot ? 0 : ERROR_NOT_FOUND;
+}
+
+bool volume_table_context(struct volume_table *table, struct volume_ref ref,
+                          char out[CONTEXT_MAX + 1])
+{
+    struct slot *slot = table_ref_slot(table, ref);
+    bool has = false;
+
+    if (!slot)
+        return false;
+    pthread_rwlock_rdlock(&table->access_lock);
+    has = slot->context && word_generation(atomic_load(&slot->word)) == ref.generation;
+    if (has)
+        memcpy(out, slot->context, strlen(slot->context) + 1); /* a volume's: it fits */
+    pthread_rwlock_unlock(&table->access_lock);
+    return has;
 }
 
 bool volume_table_next(struct volume_table *table, uint32_t from, struct volume_entry *out)

@@ -29,6 +29,8 @@ enum volume_flag {
     VOLUME_FLAG_PRIVATE = 1 << 3,
     VOLUME_FLAG_READERS = 1 << 4, /* some container is attached for reading only */
     VOLUME_FLAG_GATED = 1 << 5,   /* private, and the kernel was told to ask; see rules.c */
+    VOLUME_FLAG_CONTEXT = 1 << 8, /* it has an SELinux context of its own */
+    VOLUME_FLAG_FOLLOWS = 1 << 9, /* … of a level that its owner has not been seen with yet */
 };
 
 /* What the tree shows of a volume; a copy. */
@@ -77,6 +79,16 @@ void volume_table_ask(struct volume_table *table, struct volume_ref ref, const c
                       struct standing *out);
 /* Whether the list knows the container: access_list_knows. */
 bool volume_table_knows(struct volume_table *table, struct volume_ref ref, const char *seen);
+
+/*
+ * The volume's SELinux context in place of what it had; "" none. Sets VOLUME_FLAG_CONTEXT, and
+ * VOLUME_FLAG_FOLLOWS of a private one. ERROR_NOT_FOUND: stale ref; -ENOMEM.
+ */
+int volume_table_set_context(struct volume_table *table, struct volume_ref ref,
+                             const char *context);
+/* False: it has none. */
+bool volume_table_context(struct volume_table *table, struct volume_ref ref,
+                          char out[CONTEXT_MAX + 1]);
 
 /*
  * The first volume in a slot ≥ `from`; the next call passes out->ref.index + 1.

@@ -106,6 +106,13 @@ int volumes_get(struct volumes *volumes, const char *name, struct volume *out, s
 /* ERROR_IN_USE names the containers. Never replaces: ERROR_EXISTS. To its own name: nothing. */
 int volumes_rename(struct volumes *volumes, const char *from, const char *to,
                    enum change_origin origin, struct error *e);
+/*
+ * A container was seen with an SELinux level that is not the one set aside for it: if it (`seen`,
+ * see container_is_same) owns the volume, the volume takes that level, once. From a FUSE handler.
+ * ERROR_DENIED: it is not the owner, or the level was asked for by an option.
+ */
+int volumes_follow_owner(struct volumes *volumes, struct volume_ref ref, const char *seen,
+                         const char *level);
 /* Told to the tree also where it came from there: by a handler, as it does not know by itself. */
 int volumes_set_readonly(struct volumes *volumes, const char *name, bool readonly,
                          enum change_origin origin, struct error *e);

@@ -35,8 +35,9 @@ static struct store_root root_default(const struct volume_request *request)
         .uid = root ? 0 : geteuid(), .gid = root ? 0 : getegid(), .mode = 0755};
 }
 
-static int volume_describe(const struct volume_request *request, enum volume_kind kind,
-                           struct volume *out, struct store_root *root, struct error *e)
+static int volume_describe(struct volumes *volumes, const struct volume_request *request,
+                           enum volume_kind kind, struct volume *out, struct store_root *root,
+                           struct error *e)
 {
     int r;
 
@@ -52,6 +53,8 @@ static int volume_describe(const struct volume_request *request, enum volume_kin
     r = name_make_random(out->id, VOLUME_ID_LENGTH);
     if (r == 0)
         r = pairs_copy(&out->options, &request->options);
+    if (r == 0)
+        r = volume_context_compose(volumes, out, e);
     if (r == 0)
         r = pairs_copy(&out->labels, &request->labels);
     if (r == 0 && kind == VOLUME_ANONYMOUS)
@@ -128,7 +131,7 @@ int volume_find_or_make(struct volumes *volumes, const struct volume_request *re
 
     *created = !volume_table_find(volumes->table, request->name, &entry);
     if (*created) {
-        r = volume_describe(request, kind, &volume, &root, e);
+        r = volume_describe(volumes, request, kind, &volume, &root, e);
         if (r == 0)
             r = volume_make(volumes, &volume, &root, ref, e);
     } else {

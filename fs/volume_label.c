@@ -126,7 +126,7 @@ int volume_label_write(struct volumes *volumes, const struct volume *volume, str
     if (r == 0)
         r = store_write_record(volumes->store, volume, e);
     volume_access_renew(volumes, volume->id, true);
-    return r;
+    return r ? r : volume_context_show(volumes, volume);
 }
 
 /* Writes what has changed from `before`. */
@@ -134,11 +134,15 @@ static int label_change(struct volumes *volumes, const struct volume *before,
                         enum access_label label, const char *owner, bool *changed, struct error *e)
 {
     struct volume after = *before; /* shallow: the pairs stay the caller's */
+    int r;
 
     after.label = label;
     snprintf(after.owner, sizeof(after.owner), "%s", label == LABEL_PRIVATE ? owner : "");
     *changed = after.label != before->label || strcmp(after.owner, before->owner) != 0;
-    return *changed ? volume_label_write(volumes, &after, e) : 0;
+    if (!*changed)
+        return 0;
+    r = volume_context_compose(volumes, &after, e);
+    return r ? r : volume_label_write(volumes, &after, e);
 }
 
 int volume_label_attach(struct volumes *volumes, const struct volume *volume,

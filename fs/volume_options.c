@@ -1,6 +1,9 @@
 /*
- * Driver options of a volume: what `-o` and DriverOpts may say. Pure.
+ * Driver options of a volume: what `-o` and DriverOpts may say. Pure, but that the loaded
+ * SELinux policy is asked whether it knows a context.
  */
+#include "fs/label.h"
+#include "fs/label_context.h"
 #include "fs/volume_private.h"
 
 #include <errno.h>
@@ -9,7 +12,7 @@
 
 #define OPTIONS_KNOWN                                                                              \
     "uid, gid (numbers), mode (octal, up to 7777), readonly (true or false), label (shared, "      \
-    "private or none)"
+    "private or none), selinux-context (user:role:type:level)"
 
 enum { ID_LARGEST = 0xfffffffe }; /* (uid_t)-1 means "leave it" to chown */
 
@@ -43,6 +46,16 @@ static bool bool_parse(const char *text, bool *out)
     return false;
 }
 
+/* Into the volume it comes by volume_context_compose. */
+static int option_check_context(const char *key, const char *value, struct error *e)
+{
+    if (!context_is_well_formed(value))
+        return option_invalid(key, value, "an SELinux context, user:role:type:level", e);
+    return label_knows(value)
+               ? 0
+               : option_invalid(key, value, "a context that the loaded SELinux policy knows", e);
+}
+
 static int option_apply(const char *key, const char *value, struct volume *volume,
                         struct store_root *root, struct error *e)
 {
@@ -71,6 +84,8 @@ static int option_apply(const char *key, const char *value, struct volume *volum
         return access_label_parse(value, &volume->label)
                    ? 0
                    : option_invalid(key, value, "shared, private or none", e);
+    if (strcmp(key, "selinux-context") == 0)
+        return option_check_context(key, value, e);
     return error_set(e, ERROR_OPTION_INVALID, "invalid option: \"%s\"; known are %s", key,
                      OPTIONS_KNOWN);
 }

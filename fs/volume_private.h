@@ -316,6 +316,15 @@ int volumes_start_audit(struct volumes *volumes, struct error *e);
 /* A container was refused what is private to another. */
 void volume_event_refused(struct volumes *volumes, const struct volume *volume,
                           const char *container_id);
+/* ---- volume_context.c, with the name's stripe held -------------------------- */
+
+/*
+ * The SELinux context that the volume's label and owner ask for, into `volume`. Without SELinux it
+ * keeps what it has, but for what was asked for by an option. ERROR_LIMIT.
+ */
+int volume_context_compose(struct volumes *volumes, struct volume *volume, struct error *e);
+/* What the volume's context says from now on is asked. With its label in the table already. */
+int volume_context_show(struct volumes *volumes, const struct volume *volume);
 
 /* ---- volume_label.c, with the name's stripe held ---------------------------- */
 

@@ -7,6 +7,7 @@
 #include "catalog/cleanup.h"
 #include "fs/caller.h"
 #include "fs/cred.h"
+#include "fs/label.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -44,7 +45,7 @@ TELL_TEXT(kind, volume_kind_name(volume->kind))
 TELL_TEXT(driver, volume->driver)
 TELL_TEXT(readonly, volume->readonly ? "1" : "0")
 TELL_TEXT(label, access_label_name(volume->label))
-TELL_TEXT(context, volume->context)
+TELL_TEXT(context, *volume->context ? volume->context : label_tree_context())
 TELL_TEXT(owner, volume->owner)
 
 static int tell_time(int64_t ns, char **value)
@@ -228,7 +229,7 @@ static bool has_value(const char *name, const struct volume *volume, bool refere
     if (strcmp(name, "readonly") == 0 || strcmp(name, "label") == 0)
         return false; /* they can be set: copied along with others, they would take effect */
     if (strcmp(name, "context") == 0)
-        return *volume->context;
+        return *volume->context || *label_tree_context();
     if (strcmp(name, "owner") == 0)
         return *volume->owner;
     if (strcmp(name, "lastused") == 0)

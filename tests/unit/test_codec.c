@@ -294,7 +294,7 @@ static void test_status(void **state)
                "\"Volumes\":0,\"Nodes\":0,\"OpenNodes\":0,\"OpenFiles\":0,\"Denials\":10,"
                "\"DenialsByRule\":{\"removed-volume\":0,\"read-only-volume\":9,"
                "\"read-only-attachment\":0,\"unknown-caller\":1,\"private-volume\":0,"
-               "\"administration\":0}}");
+               "\"administration\":0,\"selinux\":0}}");
 }
 
 static void test_event(void **state)

@@ -16,7 +16,8 @@ struct create {
 };
 
 static const struct argp_option options[] = {
-    {"opt", 'o', "KEY=VALUE", 0, "An option of the driver; of local: uid, gid, mode, readonly", 0},
+    {"opt", 'o', "KEY=VALUE", 0,
+     "An option of the driver; of local: uid, gid, mode, readonly, label, selinux-context", 0},
     {"label", KEY_LABEL, "KEY=VALUE", 0, "A label", 0},
     {"driver", 'd', "NAME", 0, "What supplies the data's place (local)", 0},
     {"read-only", KEY_READ_ONLY, NULL, 0, "Refuse every change of its data", 0},
