@@ -22,7 +22,8 @@ const struct engine_container *engine_list_find(const struct engine_list *list, 
 /* The answer to GET /containers/json. ERROR_REQUEST_INVALID: it is no list. */
 int engine_list_read(const char *text, size_t length, struct engine_list *out, struct error *e);
 
-/* The process of a container that runs, by the answer to GET /containers/ID/json; 0: none is told. */
+/* The process of a container that runs, by the answer to GET /containers/ID/json; 0: none is told.
+ */
 pid_t engine_process_read(const char *text, size_t length);
 
 /*

@@ -30,7 +30,8 @@ int engine_http_get(struct engine_http *http, const char *path, char **body, siz
 int engine_http_stream(struct engine_http *http, const char *path,
                        void (*take)(void *context, char *line, size_t length), void *context,
                        struct error *e);
-/* Waits for more of the stream, or to be woken. ERROR_UNAVAILABLE: it has been cut, or never began. */
+/* Waits for more of the stream, or to be woken. ERROR_UNAVAILABLE: it has been cut, or never began.
+ */
 int engine_http_wait(struct engine_http *http, int timeout_ms, struct error *e);
 /* Whether the engine has begun to answer: what happens from then on comes by the stream. */
 bool engine_http_is_streaming(const struct engine_http *http);

@@ -7,7 +7,7 @@ load lib
 setup() {
     work_make
     mkdir "$WORK/tools"
-    cp "$ROOT"/tools/{debian.bash,fetch-libfuse,install-deps} "$WORK/tools"
+    cp "$ROOT"/tools/{debian.bash,fetch-libfuse,fetch-guest,install-deps} "$WORK/tools"
 }
 
 fetched_version() {
@@ -36,6 +36,19 @@ fetched_version() {
     echo "project('libfuse3', version: '3.14.0',)" >"$WORK/tools/subprojects/libfuse3/meson.build"
     "$WORK/tools/fetch-libfuse" --force
     dpkg --compare-versions "$(fetched_version)" ge 3.17
+}
+
+@test "what the guest of the SELinux tests is made of is fetched once, and nothing is installed" {
+    if [ "$(dpkg --print-architecture)" != amd64 ]; then
+        skip 'there is a guest for amd64 only'
+    fi
+    dpkg -l >"$WORK/before"
+    timeout 200 "$WORK/tools/fetch-guest"
+    [ -s "$WORK/tools/subprojects/guest/vmlinuz" ]
+    [ -s "$WORK/tools/subprojects/guest/base.pp" ]
+    [ "$(ls -A "$WORK/tools/subprojects")" = guest ]
+    dpkg -l | diff "$WORK/before" -
+    unshare -n "$WORK/tools/fetch-guest" | grep 'there already'
 }
 
 @test "a machine that has everything is left alone" {
