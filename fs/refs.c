@@ -6,9 +6,10 @@
  *  1. A recorded attachment is a line of its own.
  *  2. A live mount belongs to the recorded container that it is of, by id or name
  *     (container_is_same). With the destination equal too it is the same line.
- *  3. A use does not say whose it is. An engine's container that is seen live
- *     or recorded as running accounts for one use each; only what is left over
- *     is counted by itself. So the count is never 0 while a use is held.
+ *  3. A use does not say whose it is. Docker has one for each place where a
+ *     container has the volume: each line of one that is seen live, or recorded
+ *     as running, accounts for a use; only what is left over is counted by
+ *     itself. So the count is never 0 while a use is held.
  *
  * Lists of one volume and counts of all go through the same merge. No state,
  * no locks; the catalog is not called from inside its visits.
@@ -204,7 +205,7 @@ static void references_count(struct references *references)
         references->containers += starts_container(references, i);
 }
 
-/* Rule 3: whether the container may be the one an engine holds a use for. One that its engine's API
+/* Rule 3: whether the line may be the one an engine holds a use for. One that its engine's API
  * lists may be in whatever state: engines mount volumes before that says running, and after. */
 static bool accounts_for_use(const struct reference *reference)
 {
@@ -212,20 +213,16 @@ static bool accounts_for_use(const struct reference *reference)
                                                      (reference->running || reference->engine[0]));
 }
 
-/* Marks the first line of each such container, as many as there are uses; returns how many. */
+/* Marks such lines, as many as there are uses; returns how many. */
 static size_t account_for_uses(struct references *references, size_t uses)
 {
     size_t accounted = 0;
-    bool done = false;
 
     for (size_t i = 0; i < references->count && accounted < uses; i++) {
-        if (starts_container(references, i))
-            done = false;
-        if (done || !accounts_for_use(&references->items[i]))
+        if (!accounts_for_use(&references->items[i]))
             continue;
         references->items[i].sources |= REFERENCE_USE;
         accounted++;
-        done = true;
     }
     return accounted;
 }

@@ -220,6 +220,20 @@ static void test_use_belongs_to_a_known_container(void **state)
     check(live_of(1, rows), 2, "3f4b1c0d9e8a:/d:rw[ul] m2::rw[u]");
 }
 
+/* Docker mounts it once for each. */
+static void test_uses_belong_to_each_place_of_a_container(void **state)
+{
+    const char *rows[][3] = {{"data", ID_WEB, "/a"}, {"data", ID_WEB, "/b"}};
+
+    (void)state;
+    add_use(VOLUME, "m1");
+    check(live_of(2, rows), 1, "3f4b1c0d9e8a:/a:rw[ul] 3f4b1c0d9e8a:/b:rw[l]");
+    add_use(VOLUME, "m2");
+    check(live_of(2, rows), 1, "3f4b1c0d9e8a:/a:rw[ul] 3f4b1c0d9e8a:/b:rw[ul]");
+    add_use(VOLUME, "m3");
+    check(live_of(2, rows), 2, "3f4b1c0d9e8a:/a:rw[ul] 3f4b1c0d9e8a:/b:rw[ul] m3::rw[u]");
+}
+
 static void test_use_is_not_that_of_a_stopped_container(void **state)
 {
     (void)state;
@@ -343,6 +357,7 @@ int main(void)
         cmocka_unit_test_setup(test_live_gets_its_name_from_the_catalog, setup),
         cmocka_unit_test_setup(test_use_alone_counts, setup),
         cmocka_unit_test_setup(test_use_belongs_to_a_known_container, setup),
+        cmocka_unit_test_setup(test_uses_belong_to_each_place_of_a_container, setup),
         cmocka_unit_test_setup(test_use_is_not_that_of_a_stopped_container, setup),
         cmocka_unit_test_setup(test_use_may_be_that_of_an_engines_container, setup),
         cmocka_unit_test_setup(test_live_details, setup),
