@@ -200,18 +200,13 @@ two_share() {
 
 # What docker had when it died comes to an end with it, or is seen.
 @test "kill -9 of dockerd leaves no counts behind" {
-    local pid
-
     docker volume create --driver "$DRIVER" web
     start_container docker one -v web:/data
     uses_are 1
-    read -r pid <"$WORK/d/pid" || true
-    kill -KILL "$pid"
-    eventually 20 sh -c "! kill -0 $pid 2>/dev/null"
+    docker_kill
     refcount_is web 1 # the container runs on
     fails volctl rm web
     uses_are 0
-    rm -f "$WORK/d/pid" "$WORK/d/exec/containerd/containerd.pid" # it went with its parent
     docker_start
     docker rm -f one
     eventually 10 refcount_is web 0
