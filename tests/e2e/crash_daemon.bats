@@ -25,12 +25,14 @@ teardown() {
     walk_clean
 }
 
-# kill_daemon_in SECONDS FUNCTION: so long after FUNCTION was called for both engines.
+# kill_daemon_in SECONDS FUNCTION: so long after FUNCTION was called for both engines. The dead tree is
+# left to the next daemon.
 kill_daemon_in() {
     "$2" docker >/dev/null 2>&1 &
     "$2" podman >/dev/null 2>&1 &
     sleep "$1"
-    daemon_kill
+    kill -KILL "$DAEMON_PID"
+    daemon_wait_end
     walk_daemon_start
     wait
     agree
@@ -99,4 +101,5 @@ removes_a_volume() {
         [ "$("$engine" exec "db1-$engine" cat /dbdata/kept)" = kept ]
     done
     agree
+    [ "$(mounts_below "$TREE" | wc -l)" -eq 1 ]
 }
