@@ -21,7 +21,7 @@ setup() {
 
 teardown() {
     podman_answers || podman_serve
-    end_orphans || true
+    eventually 10 podman_has_nothing
     walk_clean
 }
 
@@ -33,18 +33,31 @@ kill_podman_in() {
     sleep "$1"
     kill -KILL "$!" || true
     wait "$!" || true
-    end_orphans
-    agree
+    eventually 10 podman_agrees || {
+        cat "$WORK/differ"
+        return 1
+    }
 }
 
-# What podman was about to start and knows no more holds its volumes, and says so, until it is ended.
+podman_agrees() {
+    end_orphans
+    agrees
+}
+
+podman_has_nothing() {
+    podman rm -fa -t 0 >/dev/null || true
+    end_orphans
+    nothing_is_stale
+}
+
+# What podman was about to start goes on without it, for ever if podman does not know it any more. It
+# has its volumes, and is a reference, until it is ended.
 end_orphans() {
     local pid id
 
     for pid in $(pids_rooted_below "$WORK"); do
         id=$(sed -n 's/.*libpod-\([0-9a-f]\{64\}\).*/\1/p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)
         if [ -n "$id" ] && ! podman container exists "$id"; then
-            volctl ls | grep "${id:0:12}"
             kill -KILL "$pid" || true
         fi
     done

@@ -421,7 +421,7 @@ label_is() {
 
 @test "an engine that tells no events is asked now and then" {
     mkdir "$TREE/data"
-    podman_unserve
+    podman_unserve TERM
     sed -i 's/^events_logger = .*/events_logger = "none"/' "$CONTAINERS_CONF"
     podman_serve
     create_container podman one -v "$TREE/data:/d"
@@ -429,7 +429,7 @@ label_is() {
     podman stop -t 0 one >/dev/null
     podman rename one two
     refs_are data two:/d:rw
-    podman_unserve
+    podman_unserve TERM
     sed -i 's/^events_logger = .*/events_logger = "file"/' "$CONTAINERS_CONF"
     podman_serve
 }

@@ -156,20 +156,20 @@ podman_answers() {
     curl -sf -m 5 --unix-socket "$WORK/p/s" http://localhost/_ping >/dev/null
 }
 
-# podman_unserve [SIGNAL]
+# podman_unserve SIGNAL
 podman_unserve() {
     local pid=
 
     [ -e "$WORK/p/pid" ] || return 0
     read -r pid <"$WORK/p/pid" || true
-    kill -s "${1:-TERM}" "$pid" 2>/dev/null || true
+    kill -s "$1" "$pid" 2>/dev/null || true
     eventually "$ENGINE_TIMEOUT" ended "$pid" || return 1
     rm -f "$WORK/p/pid"
 }
 
 podman_stop() {
     [ -d "$WORK/p" ] || return 0
-    podman_unserve || kill -KILL "$(cat "$WORK/p/pid")"
+    podman_unserve TERM || kill -KILL "$(cat "$WORK/p/pid")"
     podman rm -fa -t 0 >/dev/null 2>&1 || true
     unmount_below "$WORK/p"
 }

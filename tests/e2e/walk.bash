@@ -78,6 +78,7 @@ walk_clean() {
         for id in $(engine ps -aq); do
             remove_container "$ENGINE" "$id" || true
         done
+        [ "$ENGINE" = docker ] || podman volume reload >/dev/null # one that it was killed over
         for name in $(engine_volumes) $(engine volume ls -q -f driver=local); do
             engine volume rm "$name" >/dev/null || true
         done
