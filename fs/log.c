@@ -1,8 +1,9 @@
-/* Where log lines go. State: set once before threads; both targets take whole lines from any
- * thread. */
+/* Where log lines go. State: set before threads, but that the daemon leaves its terminal when they
+ * run already; both targets take whole lines from any thread. */
 #include "fs/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,17 +21,18 @@ static const struct {
     [LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
 };
 
-static bool log_foreground = true;
+static atomic_bool log_foreground = true;
 static bool log_to_journal;
-static enum log_level log_level = LOG_LEVEL_INFO;
+static _Atomic enum log_level log_level = LOG_LEVEL_INFO;
 
 void log_open(bool foreground, enum log_level level)
 {
-    log_foreground = foreground;
-    log_level = level;
-    log_to_journal = getenv("JOURNAL_STREAM") != NULL;
     if (!foreground)
         openlog("volumefs", LOG_PID, LOG_DAEMON);
+    else
+        log_to_journal = getenv("JOURNAL_STREAM") != NULL;
+    log_level = level;
+    atomic_store(&log_foreground, foreground);
 }
 
 bool log_level_parse(const char *word, enum log_level *out)
