@@ -264,6 +264,16 @@ int volumes_unmount(struct volumes *volumes, const char *name, const char *mount
                     struct error *e);
 /* Takes all of the volume's back, for an engine that cannot. */
 int volumes_end_uses(struct volumes *volumes, const char *name, struct error *e);
+/*
+ * Visits volumes that are mounted under this id, which no container is seen to have; `since` when
+ * that began, ns since the epoch. `visit` may call back.
+ */
+int volumes_each_unseen_use(struct volumes *volumes, const char *mount_id,
+                            int (*visit)(void *context, const char *name, int64_t since),
+                            void *context, struct error *e);
+/* Takes all of the volume's under this id back, for an engine that has lost them. */
+int volumes_end_use(struct volumes *volumes, const char *name, const char *mount_id,
+                    struct error *e);
 /* Visits uses that no container is seen to have, for some time now, as problems. */
 int volumes_check_uses(struct volumes *volumes, problem_visitor visit, void *context);
 

@@ -271,18 +271,25 @@ static bool is_unseen(const struct references *references, const struct use *use
     return false;
 }
 
+/* Whether the use is of a volume that is there, and by itself. */
+static bool use_is_unseen(struct volumes *volumes, const struct use *use, struct volume_entry *out)
+{
+    _cleanup_(references_deinit) struct references references = {0};
+
+    return volume_table_find_by_id(volumes->table, use->volume_id, out) &&
+           volumes_references(volumes, out->name, &references, NULL) == 0 &&
+           is_unseen(&references, use);
+}
+
 static int check_use(struct volumes *volumes, const struct use *use, problem_visitor visit,
                      void *context)
 {
-    _cleanup_(references_deinit) struct references references = {0};
     char text[160 + TIME_TEXT_SIZE];
     char next[256 + 2 * NAME_MAX_LENGTH];
     char since[TIME_TEXT_SIZE];
     struct volume_entry entry;
 
-    if (!volume_table_find_by_id(volumes->table, use->volume_id, &entry) ||
-        volumes_references(volumes, entry.name, &references, NULL) != 0 ||
-        !is_unseen(&references, use))
+    if (!use_is_unseen(volumes, use, &entry))
         return 0;
     time_format(use->since, since);
     snprintf(text, sizeof(text),
@@ -306,5 +313,55 @@ int volumes_check_uses(struct volumes *volumes, problem_visitor visit, void *con
     r = catalog_use_each(volumes->catalog, NULL, visit_settled, &settled, NULL);
     for (size_t i = 0; r == 0 && i < settled.count; i++)
         r = check_use(volumes, &settled.items[i], visit, context);
+    return r;
+}
+
+int volumes_each_unseen_use(struct volumes *volumes, const char *mount_id,
+                            int (*visit)(void *context, const char *name, int64_t since),
+                            void *context, struct error *e)
+{
+    _cleanup_(settled_deinit) struct settled uses = {.before = INT64_MAX};
+    int r = catalog_use_each(volumes->catalog, NULL, visit_settled, &uses, e);
+
+    for (size_t i = 0; r == 0 && i < uses.count; i++) {
+        struct volume_entry entry;
+
+        if (strcmp(uses.items[i].mount_id, mount_id) == 0 &&
+            use_is_unseen(volumes, &uses.items[i], &entry))
+            r = visit(context, entry.name, uses.items[i].since);
+    }
+    return r;
+}
+
+struct ending {
+    const char *mount_id;
+    int count;
+};
+
+static int visit_ending(void *context, const struct use *use)
+{
+    struct ending *ending = context;
+
+    if (strcmp(use->mount_id, ending->mount_id) == 0)
+        ending->count = (int)use->count;
+    return 0;
+}
+
+int volumes_end_use(struct volumes *volumes, const char *name, const char *mount_id,
+                    struct error *e)
+{
+    struct ending ending = {.mount_id = mount_id};
+    struct volume_entry entry;
+    int r = 0;
+
+    stripes_lock(volumes, stripe_of(name));
+    if (volume_table_find(volumes->table, name, &entry)) {
+        r = catalog_use_each(volumes->catalog, entry.id, visit_ending, &ending, e);
+        if (r == 0 && ending.count)
+            r = catalog_use_add(volumes->catalog, entry.id, mount_id, -ending.count, NULL, e);
+        if (r == 0 && ending.count)
+            volume_event_used(volumes, EVENT_UNMOUNT, &entry, mount_id);
+    }
+    stripes_unlock(volumes, stripe_of(name));
     return r;
 }

@@ -246,6 +246,15 @@ pid_t engine_process_read(const char *text, size_t length)
                : 0;
 }
 
+int engine_mount_count_read(const char *text, size_t length)
+{
+    _cleanup_(json_decref_p) json_t *value = json_loadb(text, length, JSON_ALLOW_NUL, NULL);
+    const json_t *count = json_object_get(value, "MountCount");
+    json_int_t number = json_integer_value(count);
+
+    return json_is_integer(count) && number >= 0 && number <= INT32_MAX ? (int)number : -1;
+}
+
 /* ---- events --------------------------------------------------------------------------- */
 
 /* Many come of health checks and commands, and change nothing that is of interest. */

@@ -26,6 +26,10 @@ int engine_list_read(const char *text, size_t length, struct engine_list *out, s
  */
 pid_t engine_process_read(const char *text, size_t length);
 
+/* How many containers have a volume mounted, by Podman's answer to GET libpod/volumes/NAME/json;
+ * −1: that is not told. */
+int engine_mount_count_read(const char *text, size_t length);
+
 /*
  * A line of GET /events. True if it may mean another state, name or mounts of a container (its id
  * is in `id`), or that it is gone. An event that cannot be read is none.

@@ -26,12 +26,16 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Under which Podman, whatever the container, mounts the volumes of plugins. */
+#define PODMAN_MOUNT_ID "2f73349cfc4630255319c6c8dfc1b46a8996ace9d14d8e07563b165915918ec2"
+
 enum {
     ENGINES = 2,
     RETRY_MS = 2000,         /* between looks for an engine that is away */
     STREAM_WAIT_MS = 1000,   /* for the engine to say that it subscribed us */
     LIST_AGAIN_MS = 300000,  /* whatever events say */
     SETTLE_MS = 1000,        /* after events: some come in the middle of what they tell of */
+    UNSAVED_MS = 3000,       /* Podman mounts first, and counts that itself then */
     REPAIR_MS = 5000,        /* after what could not be recorded */
     REFRESH_LIMIT_MS = 2000, /* who waits for the latest goes by what is known then */
     PENDING_MAX = 16,        /* containers asked for one by one; more are one list */
@@ -166,6 +170,47 @@ static bool is_listed(void *context, const char *id)
     return engine_list_find(context, id);
 }
 
+/* ---- mounts that Podman has forgotten --------------------------------------------------- */
+
+/*
+ * Podman counts its mounts itself, and takes the last one back. One that was killed between the
+ * mount and its count takes nothing back: its own number says so.
+ */
+static int check_use(void *context, const char *name, int64_t since)
+{
+    struct follower *follower = context;
+    _cleanup_(free_p) char *path = NULL;
+    _cleanup_(free_p) char *body = NULL;
+    struct error e = {0};
+    size_t length = 0;
+    int r;
+
+    if (time_now() - since < (int64_t)UNSAVED_MS * NS_PER_MS) {
+        list_again_in(follower, UNSAVED_MS);
+        return 0;
+    }
+    if (asprintf(&path, "/v4.0.0/libpod/volumes/%s/json", name) < 0)
+        return -ENOMEM;
+    r = engine_http_get(follower->http, path, &body, &length, NULL);
+    if (r != ERROR_NOT_FOUND && (r || engine_mount_count_read(body, length) != 0))
+        return 0; /* it has it mounted (podman volume mount), or cannot be asked of that */
+    r = volumes_end_use(follower->follow->volumes, name, PODMAN_MOUNT_ID, &e);
+    log_message(r ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+                "podman has volume %s not mounted any more, and never said so%s%s", name,
+                r ? ": " : "", e.text);
+    return 0;
+}
+
+static int check_uses(struct follower *follower, struct error *e)
+{
+    if (strcmp(follower->engine.name, "podman") != 0)
+        return 0;
+    return volumes_each_unseen_use(follower->follow->volumes, PODMAN_MOUNT_ID, check_use, follower,
+                                   e);
+}
+
+/* ---- lists, whole and in part -------------------------------------------------------------- */
+
 /* Everything the engine has now, in place of what was known. */
 static int list_all(struct follower *follower, struct error *e)
 {
@@ -179,9 +224,10 @@ static int list_all(struct follower *follower, struct error *e)
     r = get_list(follower, "/containers/json?all=1", &list, e);
     for (size_t i = 0; r == 0 && i < list.count; i++)
         record(follower, &list.items[i]);
-    return r ? r
-             : volumes_engine_forget_others(follower->follow->volumes, &follower->engine, is_listed,
-                                            &list, e);
+    if (r == 0)
+        r = volumes_engine_forget_others(follower->follow->volumes, &follower->engine, is_listed,
+                                         &list, e);
+    return r ? r : check_uses(follower, e);
 }
 
 static int list_one(struct follower *follower, const char *id, struct error *e)

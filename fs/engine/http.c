@@ -17,6 +17,7 @@ enum {
     BODY_MAX = 64 << 20,
     LINE_SIZE_MAX = 1 << 20,
     HTTP_OK = 200,
+    HTTP_NOT_FOUND = 404,
 };
 
 struct text {
@@ -188,7 +189,8 @@ static int explain(const struct engine_http *http, CURLcode code, const struct t
                          text->most >> 20);
     if (code != CURLE_OK)
         return error_set(e, ERROR_UNAVAILABLE, "%s: %s", http->socket, curl_easy_strerror(code));
-    return error_set(e, ERROR_UNAVAILABLE, "%s answers with status %ld", http->socket, status);
+    return error_set(e, status == HTTP_NOT_FOUND ? ERROR_NOT_FOUND : ERROR_UNAVAILABLE,
+                     "%s answers with status %ld", http->socket, status);
 }
 
 /* ---- one answer --------------------------------------------------------------------- */

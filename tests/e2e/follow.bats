@@ -419,6 +419,29 @@ label_is() {
     refs_are data ''
 }
 
+podman_mount() {
+    curl -sS --max-time 10 --unix-socket "$PLUGIN" -X POST http://localhost/VolumeDriver.Mount \
+        -d '{"Name":"'"$1"'","ID":"2f73349cfc4630255319c6c8dfc1b46a8996ace9d14d8e07563b165915918ec2"}'
+}
+
+has_references() {
+    [ "$(volume_attribute "$TREE/$1" refcount)" = "$2" ]
+}
+
+# As Podman does it that is killed before it has counted the mount itself.
+@test "a mount that Podman has forgotten counts no more, and one that it has does" {
+    make_volume podman web
+    make_volume podman held
+    podman_mount web
+    podman volume mount held
+    create_container podman one # what it was mounted for, say
+    has_references web 1
+    eventually 15 has_references web 0
+    has_references held 1
+    podman volume unmount held
+    has_references held 0
+}
+
 @test "an engine that tells no events is asked now and then" {
     mkdir "$TREE/data"
     podman_unserve TERM

@@ -90,6 +90,7 @@ static void read_engine(const char *text, size_t length)
         engine_list_deinit(&list);
     (void)!engine_event_read(text, length, id);
     (void)!engine_process_read(text, length);
+    (void)!engine_mount_count_read(text, length);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -152,6 +152,28 @@ static void test_process(void **state)
         assert_int_equal(engine_process_read(cases[i].text, strlen(cases[i].text)), cases[i].pid);
 }
 
+static void test_mount_count(void **state)
+{
+    static const struct {
+        const char *text;
+        int count;
+    } cases[] = {
+        {"{\"Name\":\"web\",\"MountCount\":0}", 0},
+        {"{\"MountCount\":3}", 3},
+        {"{\"Name\":\"web\"}", -1},
+        {"{\"MountCount\":\"0\"}", -1},
+        {"{\"MountCount\":-1}", -1},
+        {"{\"MountCount\":4294967296}", -1},
+        {"[]", -1},
+        {"", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(engine_mount_count_read(cases[i].text, strlen(cases[i].text)),
+                         cases[i].count);
+}
+
 static bool event_read(const char *type, const char *action, const char *id, char *out)
 {
     char text[512];
@@ -191,7 +213,7 @@ int main(void)
         cmocka_unit_test(test_mounts),          cmocka_unit_test(test_states),
         cmocka_unit_test(test_names),           cmocka_unit_test(test_the_rest_is_taken),
         cmocka_unit_test(test_what_is_no_list), cmocka_unit_test(test_events),
-        cmocka_unit_test(test_process),
+        cmocka_unit_test(test_process),         cmocka_unit_test(test_mount_count),
     };
 
     return cmocka_run_group_tests_name("engine_codec", tests, NULL, NULL);
