@@ -73,6 +73,8 @@ end_orphans() {
     kill_podman_in 0.03 volume create --driver "$DRIVER" made-too
     kill_podman_in 0.05 start db2-podman dbstore-podman
     [ "$(cat "$TREE/web-podman/kept" "$TREE/$DBDATA/kept" | uniq)" = kept ]
+    eventually 10 podman_has_nothing
+    agree
 }
 
 @test "kill -9 of podman's API: what was known stays, and is so when it is back" {
