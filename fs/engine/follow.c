@@ -5,14 +5,14 @@
  * Docker tells of a new name while the old one is listed too. When the stream ends it starts anew.
  *
  * Whoever is about to decide by what is known waits for a list that was asked for after he came
- * (follow_refresh): `mutex` guards what is known of those, and is held for nothing else. Of an
- * engine that is not there nothing new can come; one that is there and does not answer may know of
- * a container that we do not, and so nothing is decided.
+ * (follow_refresh, demand.h). Of an engine that is not there nothing new can come; one that is
+ * there and does not answer may know of a container that we do not, and so nothing is decided.
  */
 #include "fs/engine/follow.h"
 
 #include "catalog/cleanup.h"
 #include "fs/engine/codec.h"
+#include "fs/engine/demand.h"
 #include "fs/engine/http.h"
 #include "fs/log.h"
 #include "fs/volume_engine.h"
@@ -31,14 +31,14 @@
 
 enum {
     ENGINES = 2,
-    RETRY_MS = 2000,         /* between looks for an engine that is away */
-    STREAM_WAIT_MS = 1000,   /* for the engine to say that it subscribed us */
-    LIST_AGAIN_MS = 300000,  /* whatever events say */
-    SETTLE_MS = 1000,        /* after events: some come in the middle of what they tell of */
-    UNSAVED_MS = 3000,       /* Podman mounts first, and counts that itself then */
-    REPAIR_MS = 5000,        /* after what could not be recorded */
-    REFRESH_LIMIT_MS = 2000, /* who waits for the latest goes by what is known then */
-    PENDING_MAX = 16,        /* containers asked for one by one; more are one list */
+    RETRY_MS = 2000,        /* between looks for an engine that is away */
+    STREAM_WAIT_MS = 1000,  /* for the engine to say that it subscribed us */
+    LIST_AGAIN_MS = 300000, /* whatever events say */
+    SETTLE_MS = 1000,       /* after events: some come in the middle of what they tell of */
+    UNSAVED_MS = 3000,      /* Podman mounts first, and counts that itself then */
+    REPAIR_MS = 5000,       /* after what could not be recorded */
+    REFRESH_LIMIT_S = 2,    /* who waits for the latest gives up then */
+    PENDING_MAX = 16,       /* containers asked for one by one; more are one list */
     MS_PER_S = 1000,
     NS_PER_MS = 1000 * 1000,
 };
@@ -55,19 +55,12 @@ struct follower {
     int64_t list_due_ms;  /* CLOCK_MONOTONIC */
     char pending[PENDING_MAX][CONTAINER_ID_MAX + 1];
     size_t pending_count; /* PENDING_MAX + 1: too many */
-
-    bool unrecorded; /* something of the list that is being recorded */
-
-    pthread_mutex_t mutex;
-    pthread_cond_t changed; /* done, wanted, or the end of all */
-    uint64_t wanted, done;  /* lists */
-    bool is_there;          /* as of the last attempt */
-    bool incomplete;        /* not all of the last list could be recorded */
+    bool unrecorded;      /* something of the list that is being recorded */
+    struct demand demand;
 };
 
 struct follow {
     struct volumes *volumes;
-    const char *docker_socket;
     struct follower followers[ENGINES];
     atomic_bool stop;
 };
@@ -269,62 +262,35 @@ static int list_pending(struct follower *follower, struct error *e)
 
 /* ---- what others wait for ---------------------------------------------------------------- */
 
-static uint64_t lists_wanted(struct follower *follower)
-{
-    uint64_t wanted;
-
-    pthread_mutex_lock(&follower->mutex);
-    wanted = follower->wanted;
-    pthread_mutex_unlock(&follower->mutex);
-    return wanted;
-}
-
-static void lists_done(struct follower *follower, uint64_t done, bool is_there)
-{
-    pthread_mutex_lock(&follower->mutex);
-    follower->done = done;
-    follower->is_there = is_there;
-    follower->incomplete = is_there && follower->unrecorded;
-    pthread_cond_broadcast(&follower->changed);
-    pthread_mutex_unlock(&follower->mutex);
-}
-
-/* The number of the list that is wanted now; 0: there is no engine that could tell anything. */
+/* 0: there is no engine that could tell anything. */
 static uint64_t ask_for_list(struct follower *follower)
 {
-    uint64_t number = 0;
+    uint64_t number;
 
-    pthread_mutex_lock(&follower->mutex);
-    if (follower->is_there || access(follower->socket, F_OK) == 0) {
-        number = ++follower->wanted;
-        engine_http_wake(follower->http, false);
-        pthread_cond_broadcast(&follower->changed);
-    }
-    pthread_mutex_unlock(&follower->mutex);
+    if (!follower->started ||
+        (!demand_engine_was_there(&follower->demand) && access(follower->socket, F_OK) != 0))
+        return 0;
+    number = demand_add(&follower->demand);
+    engine_http_wake(follower->http, false);
     return number;
 }
 
 static int wait_for_list(struct follower *follower, uint64_t number, const struct timespec *until,
                          struct error *e)
 {
-    bool silent, incomplete;
-
-    pthread_mutex_lock(&follower->mutex);
-    while (follower->done < number)
-        if (pthread_cond_timedwait(&follower->changed, &follower->mutex, until) != 0)
-            break;
-    silent = follower->done < number;
-    incomplete = !silent && follower->incomplete;
-    pthread_mutex_unlock(&follower->mutex);
-    if (silent)
+    switch (demand_wait(&follower->demand, number, until)) {
+    case DEMAND_MET:
+        break;
+    case DEMAND_SILENT:
         return error_set(e, ERROR_UNAVAILABLE,
                          "%s does not tell which containers it has; look why %s does not answer, "
                          "and try again",
                          follower->engine.name, follower->socket);
-    if (incomplete)
+    case DEMAND_INCOMPLETE:
         return error_set(e, ERROR_UNAVAILABLE,
                          "not all containers of %s could be recorded, the log says why; try again",
                          follower->engine.name);
+    }
     return 0;
 }
 
@@ -336,10 +302,9 @@ static int follow_refresh(void *context, struct error *e)
     int r = 0;
 
     for (size_t i = 0; i < ENGINES; i++)
-        if (follow->followers[i].started)
-            numbers[i] = ask_for_list(&follow->followers[i]);
+        numbers[i] = ask_for_list(&follow->followers[i]);
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += REFRESH_LIMIT_MS / MS_PER_S;
+    until.tv_sec += REFRESH_LIMIT_S;
     for (size_t i = 0; r == 0 && i < ENGINES; i++)
         if (numbers[i])
             r = wait_for_list(&follow->followers[i], numbers[i], &until, e);
@@ -350,16 +315,16 @@ static int follow_refresh(void *context, struct error *e)
 
 static int list_when_due(struct follower *follower, struct error *e)
 {
-    uint64_t wanted = lists_wanted(follower);
+    uint64_t wanted = demand_number(&follower->demand);
     int r;
 
-    if (wanted == follower->done && follower->pending_count <= PENDING_MAX &&
+    if (!demand_is_open(&follower->demand) && follower->pending_count <= PENDING_MAX &&
         follower->stream_was_open == engine_http_is_streaming(follower->http) &&
         now_ms() < follower->list_due_ms)
         return list_pending(follower, e);
     r = list_all(follower, e);
     if (r == 0)
-        lists_done(follower, wanted, true);
+        demand_meet(&follower->demand, wanted, true, follower->unrecorded);
     return r;
 }
 
@@ -389,14 +354,14 @@ static void say_followed(struct follower *follower)
  * again. */
 static int follow_engine(struct follower *follower, struct error *e)
 {
-    uint64_t wanted = lists_wanted(follower);
+    uint64_t wanted = demand_number(&follower->demand);
     int r = wait_for_stream(follower, e);
 
     if (r == 0)
         r = list_all(follower, e);
     if (r)
         return r;
-    lists_done(follower, wanted, true);
+    demand_meet(&follower->demand, wanted, true, follower->unrecorded);
     say_followed(follower);
     while (r == 0 && !engine_http_has_ended(follower->http)) {
         int64_t left = follower->list_due_ms - now_ms();
@@ -426,23 +391,9 @@ static bool is_podmans(const struct follower *follower)
            realpath(podman->socket, other) && strcmp(mine, other) == 0;
 }
 
-/* A while, or until somebody wants to know, or all ends. */
-static void wait_to_retry(struct follower *follower)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += RETRY_MS / MS_PER_S;
-    pthread_mutex_lock(&follower->mutex);
-    while (!atomic_load(&follower->follow->stop) && follower->done == follower->wanted)
-        if (pthread_cond_timedwait(&follower->changed, &follower->mutex, &until) != 0)
-            break;
-    pthread_mutex_unlock(&follower->mutex);
-}
-
 static void follower_try(struct follower *follower)
 {
-    uint64_t wanted = lists_wanted(follower);
+    uint64_t wanted = demand_number(&follower->demand);
     struct error e = {0};
     int r = -ENOENT;
 
@@ -451,7 +402,7 @@ static void follower_try(struct follower *follower)
     if (r == 0)
         return;
     say_away(follower, e.text[0] ? e.text : r < 0 ? strerror(-r) : error_code_name(r));
-    lists_done(follower, follower->done > wanted ? follower->done : wanted, false);
+    demand_meet(&follower->demand, wanted, false, false);
 }
 
 static void *follower_run(void *argument)
@@ -460,7 +411,7 @@ static void *follower_run(void *argument)
 
     while (!atomic_load(&follower->follow->stop)) {
         follower_try(follower);
-        wait_to_retry(follower);
+        demand_await(&follower->demand, RETRY_MS);
     }
     return NULL;
 }
@@ -469,7 +420,6 @@ static void *follower_run(void *argument)
 
 static int follower_start(struct follower *follower, struct error *e)
 {
-    pthread_condattr_t attributes;
     int r;
 
     if (!follower->socket || !*follower->socket)
@@ -478,16 +428,13 @@ static int follower_start(struct follower *follower, struct error *e)
     if (!follower->http)
         return -ENOMEM;
     follower->is_away = true;
-    pthread_mutex_init(&follower->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&follower->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    demand_init(&follower->demand);
     follower->started = true;
     r = pthread_create(&follower->thread, NULL, follower_run, follower);
     if (r == 0)
         return 0;
     follower->started = false;
+    demand_deinit(&follower->demand);
     follower->http = engine_http_free(follower->http);
     return error_set_errno(e, -r, "cannot start the thread that follows %s", follower->engine.name);
 }
@@ -522,13 +469,10 @@ static void follower_stop(struct follower *follower)
     if (!follower->started)
         return;
     engine_http_wake(follower->http, true);
-    pthread_mutex_lock(&follower->mutex);
-    pthread_cond_broadcast(&follower->changed);
-    pthread_mutex_unlock(&follower->mutex);
+    demand_end(&follower->demand);
     pthread_join(follower->thread, NULL);
     follower->http = engine_http_free(follower->http);
-    pthread_cond_destroy(&follower->changed);
-    pthread_mutex_destroy(&follower->mutex);
+    demand_deinit(&follower->demand);
 }
 
 struct follow *follow_stop(struct follow *follow)
