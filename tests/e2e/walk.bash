@@ -300,7 +300,7 @@ walk_host_directory() {
 walk_host_file() {
     mkdir -p "$WORK/src"
     echo 'ls -l' >"$WORK/src/history"
-    in_engine -v "$WORK/src/history:/root/.history" "$IMAGE" sh -c 'echo pwd >>/root/.history'
+    in_engine -v "$WORK/src/history:/.history" "$IMAGE" sh -c 'echo pwd >>/.history'
     [ "$(cat "$WORK/src/history")" = $'ls -l\npwd' ]
     agree
 }

@@ -2,7 +2,6 @@
 #include "fs/audit.h"
 #include "tests/unit/cmocka_all.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
