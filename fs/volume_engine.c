@@ -23,19 +23,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-void engine_container_deinit(struct engine_container *container)
-{
-    for (size_t i = 0; i < container->mount_count; i++) {
-        free(container->mounts[i].volume);
-        free(container->mounts[i].driver);
-        free(container->mounts[i].source);
-        free(container->mounts[i].destination);
-    }
-    free(container->mounts);
-    container->mounts = NULL;
-    container->mount_count = 0;
-}
-
 /* ---- mounts ------------------------------------------------------------------ */
 
 enum sort {

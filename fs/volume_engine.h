@@ -24,7 +24,6 @@ struct engine_container {
     struct engine_mount *mounts;
     size_t mount_count;
 };
-void engine_container_deinit(struct engine_container *container);
 
 /* An engine: its name is that of its containers' runtime ("docker", "podman"). */
 struct engine {

@@ -168,10 +168,19 @@ static int container_read(const json_t *value, struct engine_container *out)
     return mounts_read(json_object_get(value, "Mounts"), out);
 }
 
+static void container_deinit(struct engine_container *container)
+{
+    for (size_t i = 0; i < container->mount_count; i++)
+        mount_deinit(&container->mounts[i]);
+    free(container->mounts);
+    container->mounts = NULL;
+    container->mount_count = 0;
+}
+
 void engine_list_deinit(struct engine_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        engine_container_deinit(&list->items[i]);
+        container_deinit(&list->items[i]);
     free(list->items);
     *list = (struct engine_list){0};
 }
@@ -208,7 +217,7 @@ static int list_take(struct engine_list *list, const json_t *array)
         int r = container_read(value, container);
 
         if (r == ERROR_REQUEST_INVALID) {
-            engine_container_deinit(container);
+            container_deinit(container);
             continue;
         }
         list->count++; /* to be released, also if it is read in part */
