@@ -12,6 +12,7 @@
 #include "fs/ops.h"
 #include "fs/root.h"
 #include "fs/view.h"
+#include "fs/volume_engine.h"
 #include "fs/workers.h"
 
 #include <errno.h>
@@ -412,6 +413,18 @@ struct session *session_stop(struct session *session)
 
 /* ---- what it says of itself -------------------------------------------------- */
 
+static void note_engine(void *context, const char *name, const char *socket, const char *why)
+{
+    struct daemon_status *status = context;
+    struct status_engine *engine = &status->engines[status->engine_count];
+
+    if (status->engine_count == STATUS_ENGINES_MAX)
+        return;
+    status->engine_count++;
+    *engine = (struct status_engine){.name = name, .socket = socket, .followed = !why};
+    snprintf(engine->why, sizeof(engine->why), "%s", why ? why : "");
+}
+
 void session_status(struct session *session, struct daemon_status *out)
 {
     struct node_counts counts;
@@ -435,6 +448,7 @@ void session_status(struct session *session, struct daemon_status *out)
         .open_files = atomic_load(&session->open_files),
     };
     audit_count(session->audit, out->denials);
+    volumes_engine_each(session->volumes, note_engine, out);
     if (uname(&kernel) == 0)
         snprintf(out->kernel, sizeof(out->kernel), "%s %.60s", kernel.sysname, kernel.release);
     snprintf(out->passthrough_reason, sizeof(out->passthrough_reason), "%s",

@@ -10,7 +10,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { STATUS_TEXT_MAX = 128 };
+enum { STATUS_TEXT_MAX = 128, STATUS_ENGINES_MAX = 4 };
+
+/* An engine whose API is followed, or would be if it were there. */
+struct status_engine {
+    const char *name, *socket;
+    bool followed;
+    char why[STATUS_TEXT_MAX]; /* not */
+};
 
 struct daemon_status {
     const char *version;         /* ours */
@@ -30,6 +37,8 @@ struct daemon_status {
     uint64_t open_nodes; /* with a descriptor held by the daemon */
     uint64_t open_files;
     uint64_t denials[RULE_COUNT]; /* operations refused since the start, by rule */
+    unsigned engine_count;
+    struct status_engine engines[STATUS_ENGINES_MAX];
 };
 
 uint64_t status_denials(const struct daemon_status *status); /* by any rule */

@@ -25,6 +25,17 @@ static void print_denials(FILE *out, const struct daemon_status *status)
                 status->denials[i]);
 }
 
+/* "docker: followed (/run/docker.sock)" */
+static void print_engines(FILE *out, const struct daemon_status *status)
+{
+    for (unsigned i = 0; i < status->engine_count; i++) {
+        const struct status_engine *engine = &status->engines[i];
+
+        fprintf(out, "%s: %s (%s)\n", engine->name, engine->followed ? "followed" : "away",
+                engine->followed ? engine->socket : engine->why);
+    }
+}
+
 char *status_format(const struct daemon_status *status)
 {
     char started[TIME_TEXT_SIZE];
@@ -58,6 +69,7 @@ char *status_format(const struct daemon_status *status)
             status->selinux, status->threads, status->volumes, status->nodes, status->open_nodes,
             status->open_files);
     print_denials(out, status);
+    print_engines(out, status);
     if (fclose(out) == 0)
         return text;
     free(text);

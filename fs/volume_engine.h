@@ -63,6 +63,11 @@ void volumes_engine_set_state(struct volumes *volumes, const struct engine *engi
                               const char *socket, const char *why);
 /* Whether what is known of the engine's containers may be out of date. */
 bool volumes_engine_is_away(struct volumes *volumes, const char *engine);
+/* Visits each that is to be followed; `why` NULL: it is. */
+void volumes_engine_each(struct volumes *volumes,
+                         void (*visit)(void *context, const char *name, const char *socket,
+                                       const char *why),
+                         void *context);
 /* Visits engines that are away and have containers here, as problems. */
 int volumes_check_engines(struct volumes *volumes, problem_visitor visit, void *context);
 

@@ -52,6 +52,22 @@ bool volumes_engine_is_away(struct volumes *volumes, const char *engine)
     return away;
 }
 
+void volumes_engine_each(struct volumes *volumes,
+                         void (*visit)(void *context, const char *name, const char *socket,
+                                       const char *why),
+                         void *context)
+{
+    struct engine_state states[ENGINES_FOLLOWED_MAX];
+    size_t count;
+
+    pthread_mutex_lock(&volumes->engine_mutex);
+    count = volumes->engine_count;
+    memcpy(states, volumes->engine_states, sizeof(states));
+    pthread_mutex_unlock(&volumes->engine_mutex);
+    for (size_t i = 0; i < count; i++)
+        visit(context, states[i].name, states[i].socket, states[i].away ? states[i].why : NULL);
+}
+
 /* ---- problems --------------------------------------------------------------------- */
 
 struct counting {

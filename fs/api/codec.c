@@ -223,10 +223,28 @@ static json_t *denials_value(const struct daemon_status *status)
     return object;
 }
 
+static json_t *engines_value(const struct daemon_status *status)
+{
+    json_t *array = json_array();
+
+    for (unsigned i = 0; array && i < status->engine_count; i++) {
+        const struct status_engine *engine = &status->engines[i];
+
+        if (json_array_append_new(array,
+                                  json_pack("{s:s, s:o, s:b, s:o}", "Name", engine->name, "Socket",
+                                            text_value(engine->socket), "Followed",
+                                            engine->followed, "Why", text_value(engine->why))) == 0)
+            continue;
+        json_decref(array);
+        array = NULL;
+    }
+    return array;
+}
+
 struct json_t *codec_status(const struct daemon_status *s)
 {
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:b, s:b, s:o, s:s, s:i, s:o, s:o, s:o, "
-                     "s:o, s:o, s:o}",
+                     "s:o, s:o, s:o, s:o}",
                      "Version", s->version ? s->version : "", "LibfuseVersion",
                      s->libfuse_version ? s->libfuse_version : "", "Kernel", text_value(s->kernel),
                      "Mountpoint", text_value(s->mountpoint ? s->mountpoint : ""), "Store",
@@ -236,7 +254,8 @@ struct json_t *codec_status(const struct daemon_status *s)
                      "Selinux", s->selinux ? s->selinux : "", "Threads", (int)s->threads, "Volumes",
                      codec_number(s->volumes), "Nodes", codec_number(s->nodes), "OpenNodes",
                      codec_number(s->open_nodes), "OpenFiles", codec_number(s->open_files),
-                     "Denials", codec_number(status_denials(s)), "DenialsByRule", denials_value(s));
+                     "Denials", codec_number(status_denials(s)), "DenialsByRule", denials_value(s),
+                     "Engines", engines_value(s));
 }
 
 struct json_t *codec_volume_usage(const struct volume *volume, const struct measure *measure,

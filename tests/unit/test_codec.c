@@ -282,7 +282,12 @@ static void test_error(void **state)
 
 static void test_status(void **state)
 {
-    struct daemon_status status = {.version = "1", .mountpoint = "/m", .threads = 4};
+    struct daemon_status status = {
+        .version = "1",
+        .mountpoint = "/m",
+        .threads = 4,
+        .engine_count = 1,
+        .engines = {{.name = "docker", .socket = "/d.sock", .why = "it is not there"}}};
 
     (void)state;
     status.denials[RULE_READONLY_VOLUME] = 9;
@@ -294,7 +299,8 @@ static void test_status(void **state)
                "\"Volumes\":0,\"Nodes\":0,\"OpenNodes\":0,\"OpenFiles\":0,\"Denials\":10,"
                "\"DenialsByRule\":{\"removed-volume\":0,\"read-only-volume\":9,"
                "\"read-only-attachment\":0,\"unknown-caller\":1,\"private-volume\":0,"
-               "\"administration\":0,\"selinux\":0}}");
+               "\"administration\":0,\"selinux\":0},\"Engines\":[{\"Name\":\"docker\","
+               "\"Socket\":\"/d.sock\",\"Followed\":false,\"Why\":\"it is not there\"}]}");
 }
 
 static void test_event(void **state)

@@ -40,6 +40,23 @@ static void version_print_daemon(const json_t *status, const char *socket)
     version_print_line("volumes", text);
 }
 
+/* Whose containers are known from their API. */
+static void version_print_engines(const json_t *status)
+{
+    const json_t *engine;
+    char text[256];
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "Engines"), i, engine)
+    {
+        bool followed = field_bool(engine, "Followed");
+
+        snprintf(text, sizeof(text), "%s: %s", followed ? "followed" : "away",
+                 field_text(engine, followed ? "Socket" : "Why"));
+        version_print_line(field_text(engine, "Name"), text);
+    }
+}
+
 static int version_print_json(const json_t *status)
 {
     _cleanup_(json_decref_p) json_t *both =
@@ -73,6 +90,8 @@ int cmd_version(struct volctl *volctl, int argc, char **argv)
         version_print_line("version", VOLUMEFS_VERSION);
         if (!r)
             version_print_daemon(status, volctl->socket);
+        if (!r)
+            version_print_engines(status);
     }
     fflush(stdout); /* before the error, where both go to one place */
     return r ? volctl_report(r, &e) : printed;
