@@ -211,7 +211,9 @@ static int scan_add(struct scan *scan, const struct process *process, const stru
 {
     const char *name = info->root + 1;
     size_t length = strcspn(name, "/");
-    struct live_mount mount = {.readonly = info->readonly, .pid = process->pid};
+    struct live_mount mount = {.readonly = info->readonly,
+                               .dead = info->device != scan->trees->device,
+                               .pid = process->pid};
     int r;
 
     r = array_grow(&scan->mounts.items, scan->mounts.count, &scan->capacity,

@@ -55,6 +55,7 @@ struct live_mount {
     char *subpath; /* the rest, "" at the volume's root */
     char *destination;
     bool readonly;
+    bool dead; /* of a daemon that ended */
     char container_id[CONTAINER_ID_MAX + 1];
     pid_t pid;
 };

@@ -274,6 +274,8 @@ int volumes_each_unseen_use(struct volumes *volumes, const char *mount_id,
 /* Takes all of the volume's under this id back, for an engine that has lost them. */
 int volumes_end_use(struct volumes *volumes, const char *name, const char *mount_id,
                     struct error *e);
+/* Visits containers that have volumes mounted of a daemon that ended, as problems. */
+int volumes_check_mounts(struct volumes *volumes, problem_visitor visit, void *context);
 /* Visits uses that no container is seen to have, for some time now, as problems. */
 int volumes_check_uses(struct volumes *volumes, problem_visitor visit, void *context);
 

@@ -244,3 +244,42 @@ int volumes_count_references(struct volumes *volumes, const struct volume *volum
     r = volumes_scan_live(volumes, &live, e);
     return r ? r : references_count_one(volumes->catalog, volume, &live, out, e);
 }
+
+/* ---- mounts that are dead ------------------------------------------------------------- */
+
+/* Whether one of the same container was told of before. */
+static bool is_told(const struct live_mounts *live, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (live->items[k].dead &&
+            strcmp(live->items[k].container_id, live->items[i].container_id) == 0)
+            return true;
+    return false;
+}
+
+static int visit_dead(struct volumes *volumes, const struct live_mount *mount,
+                      problem_visitor visit, void *context)
+{
+    struct container container = {0};
+    char text[NAME_MAX_LENGTH + 512];
+
+    if (catalog_container_get(volumes->catalog, mount->container_id, &container, NULL) != 0)
+        container = (struct container){0};
+    snprintf(text, sizeof(text),
+             "it runs since before volumefs was started, and gets 'Transport endpoint is not "
+             "connected' of volume \"%s\" at %.256s",
+             mount->volume, mount->destination);
+    return visit(context, container.name[0] ? container.name : mount->container_id, text,
+                 "start the container again");
+}
+
+int volumes_check_mounts(struct volumes *volumes, problem_visitor visit, void *context)
+{
+    _cleanup_(live_mounts_deinit) struct live_mounts live = {0};
+    int r = volumes_scan_live(volumes, &live, NULL);
+
+    for (size_t i = 0; r == 0 && i < live.count; i++)
+        if (live.items[i].dead && !is_told(&live, i))
+            r = visit_dead(volumes, &live.items[i], visit, context);
+    return r;
+}

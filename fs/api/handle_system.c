@@ -146,6 +146,8 @@ int handle_doctor(const struct request *request, struct response *response, stru
     if (r == 0)
         r = volumes_check_engines(api->volumes, visit_problem, problems);
     if (r == 0)
+        r = volumes_check_mounts(api->volumes, visit_problem, problems);
+    if (r == 0)
         r = volumes_check_uses(api->volumes, visit_problem, problems);
     if (r == 0)
         return respond(response, codec_object("Problems", problems, NULL, NULL));

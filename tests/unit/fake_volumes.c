@@ -324,6 +324,12 @@ int volumes_check_uses(struct volumes *volumes, problem_visitor visit, void *con
     return fake_volumes.unseen ? visit(context, "web", "an engine has it mounted", "see") : 0;
 }
 
+int volumes_check_mounts(struct volumes *volumes, problem_visitor visit, void *context)
+{
+    (void)volumes;
+    return fake_volumes.dead_mount ? visit(context, "app", "it has a dead mount", "restart") : 0;
+}
+
 int volumes_check_engines(struct volumes *volumes, problem_visitor visit, void *context)
 {
     (void)volumes;

@@ -19,6 +19,7 @@ struct fake_volumes {
     bool data_missing; /* told once it was looked for */
     bool data_checked;
     bool unseen;       /* what an engine has mounted */
+    bool dead_mount;   /* a container's */
     bool engine_away;  /* an engine that was followed */
     unsigned delay_ms; /* each call takes so long */
     unsigned inside;   /* calls at this moment, and the most there were */

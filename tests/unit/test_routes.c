@@ -326,13 +326,15 @@ static void test_doctor_names_problems(void **state)
     assert_int_equal(ask("GET", "/volumefs/doctor", NULL), 200);
     assert_null(strstr(answer_text, "catalog"));
     fake_catalog.check = ERROR_CORRUPT;
-    fake_volumes.data_missing = fake_volumes.unseen = fake_volumes.engine_away = true;
+    fake_volumes.data_missing = fake_volumes.unseen = fake_volumes.engine_away =
+        fake_volumes.dead_mount = true;
     assert_int_equal(ask("GET", "/volumefs/doctor", NULL), 200);
     check_says(
         "{\"Subject\":\"catalog\",\"Text\":\"page 7 is damaged\",\"Next\":\"stop the daemon");
     check_says("{\"Subject\":\"web\",\"Text\":\"its data is missing\",\"Next\":\"volctl rm web\"}");
     check_says("{\"Subject\":\"web\",\"Text\":\"an engine has it mounted\",\"Next\":\"see\"}");
     check_says("{\"Subject\":\"docker\",\"Text\":\"cannot be asked\",\"Next\":\"start it\"}");
+    check_says("{\"Subject\":\"app\",\"Text\":\"it has a dead mount\",\"Next\":\"restart\"}");
 }
 
 static void test_volumes_that_cannot_be_counted_are_shown(void **state)
