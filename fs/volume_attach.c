@@ -8,6 +8,7 @@
  * labels z and Z follow, and are put back with it if they fail.
  */
 #include "catalog/cleanup.h"
+#include "fs/volume_engine.h"
 #include "fs/volume_item.h"
 
 #include <assert.h>
@@ -492,6 +493,23 @@ static int detach_locked(struct volumes *volumes, const struct container *contai
     return container_drop_if_attached(volumes, container, e);
 }
 
+/* What an engine gave its container comes back with the next list: that is waited for. */
+static int check_detached(struct volumes *volumes, const struct container *container,
+                          const char *destination, struct error *e)
+{
+    struct touched left = {.table = volumes->table, .destination = destination};
+    int r;
+
+    if (!container->engine[0] || volumes_engine_is_away(volumes, container->engine))
+        return 0;
+    r = volumes_refresh_engines(volumes, e);
+    if (r == 0)
+        r = catalog_attachment_each_of_container(volumes->catalog, container->id, touched_add,
+                                                 &left, e);
+    free(left.items);
+    return r == 0 && left.count ? volume_container_refuse_engines(volumes, container, e) : r;
+}
+
 int volumes_detach(struct volumes *volumes, const char *key, const char *destination,
                    struct error *e)
 {
@@ -503,14 +521,12 @@ int volumes_detach(struct volumes *volumes, const char *key, const char *destina
     r = volume_container_lock(volumes, key, volume_container_find, &mask, &container, e);
     if (r)
         return r;
-    r = volume_container_refuse_engines(volumes, &container, e);
-    if (r == 0)
-        r = detach_locked(volumes, &container, destination, &touched, e);
+    r = detach_locked(volumes, &container, destination, &touched, e);
     for (size_t i = 0; i < touched.count; i++)
         volume_access_renew(volumes, touched.items[i].id, true);
     stripes_unlock(volumes, mask);
     for (size_t i = 0; r == 0 && i < touched.count; i++)
         volumes_tell_rules(volumes, touched.items[i].name, touched.items[i].ref);
     free(touched.items);
-    return r;
+    return r ? r : check_detached(volumes, &container, destination, e);
 }

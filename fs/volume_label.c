@@ -61,6 +61,11 @@ static int check_owner(struct volumes *volumes, const struct volume *volume,
             continue;
         name = reference_container(reference, buffer);
         volume_event_refused(volumes, volume, container->id);
+        if (reference->engine[0])
+            return error_set(e, ERROR_DENIED,
+                             "volume \"%s\" is private to %s, which still refers to it; remove "
+                             "that container: %s rm -f %s",
+                             volume->name, name, reference->engine, name);
         return error_set(e, ERROR_DENIED,
                          "volume \"%s\" is private to %s, which still refers to it; remove that "
                          "container, or detach it with: volctl detach %s",

@@ -36,38 +36,90 @@ static void describe_reference(FILE *out, const struct reference *reference)
         fputs(" (running)", out);
 }
 
-int volume_refuse_references(const struct volume *volume, const struct references *references,
-                             struct error *e)
+static void describe_references(FILE *out, const struct references *references)
 {
-    const struct reference *recorded = NULL;
-    char list[ERROR_TEXT_MAX] = "";
-    FILE *out = fmemopen(list, sizeof(list), "w");
-    char buffer[13];
-
-    if (!out)
-        return -ENOMEM;
-    for (size_t i = 0; i < references->count; i++) {
-        if (!recorded && references->items[i].sources & REFERENCE_RECORDED)
-            recorded = &references->items[i];
-        if (i >= NAMED_IN_TEXT)
-            continue;
+    for (size_t i = 0; i < references->count && i < NAMED_IN_TEXT; i++) {
         fputs(i ? ", " : "", out);
         describe_reference(out, &references->items[i]);
     }
     if (references->count > NAMED_IN_TEXT)
         fprintf(out, " and %zu more", references->count - NAMED_IN_TEXT);
+}
+
+/* The first of its container in a sorted list, of that engine. */
+static bool is_first_of_engine(const struct references *references, size_t i, const char *engine)
+{
+    const struct reference *item = &references->items[i];
+
+    return strcmp(item->engine, engine) == 0 &&
+           (i == 0 || strcmp(references->items[i - 1].container_id, item->container_id) != 0);
+}
+
+/* "docker rm -f web db" */
+static void advise_engine(FILE *out, const struct references *references, const char *engine)
+{
+    bool running = false;
+    size_t named = 0;
+    char buffer[13];
+
+    for (size_t i = 0; i < references->count; i++)
+        running |= references->items[i].running && !strcmp(references->items[i].engine, engine);
+    fprintf(out, "%s rm%s", engine, running ? " -f" : "");
+    for (size_t i = 0; i < references->count && named < NAMED_IN_TEXT; i++) {
+        if (!is_first_of_engine(references, i, engine))
+            continue;
+        fprintf(out, " %s", reference_container(&references->items[i], buffer));
+        named++;
+    }
+}
+
+static bool is_first_engine(const struct references *references, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(references->items[k].engine, references->items[i].engine) == 0)
+            return false;
+    return references->items[i].engine[0];
+}
+
+/* What is to be done about them, by whom each is known. */
+static void advise(FILE *out, const struct references *references)
+{
+    const struct reference *recorded = NULL;
+    bool others = false, engines = false;
+    char buffer[13];
+
+    for (size_t i = 0; i < references->count; i++) {
+        const struct reference *item = &references->items[i];
+
+        if (is_first_engine(references, i)) {
+            fputs(engines ? ", " : "remove them: ", out);
+            advise_engine(out, references, item->engine);
+            engines = true;
+        }
+        others |= !item->engine[0];
+        if (!recorded && !item->engine[0] && item->sources & REFERENCE_RECORDED)
+            recorded = item;
+    }
+    if (others)
+        fprintf(out, "%sstop and remove %s", engines ? "; " : "", engines ? "the others" : "them");
+    if (recorded)
+        fprintf(out, ", or detach with: volctl detach %s", reference_container(recorded, buffer));
+}
+
+int volume_refuse_references(const struct volume *volume, const struct references *references,
+                             struct error *e)
+{
+    char text[ERROR_TEXT_MAX] = "";
+    FILE *out = fmemopen(text, sizeof(text), "w");
+
+    if (!out)
+        return -ENOMEM;
+    fprintf(out, "volume \"%s\" is in use by ", volume->name);
+    describe_references(out, references);
+    fputs("; ", out);
+    advise(out, references);
     fclose(out);
-    if (recorded && recorded->engine[0])
-        return error_set(e, ERROR_IN_USE, "volume \"%s\" is in use by %s; remove them: %s rm %s",
-                         volume->name, list, recorded->engine,
-                         reference_container(recorded, buffer));
-    if (!recorded)
-        return error_set(e, ERROR_IN_USE, "volume \"%s\" is in use by %s; stop and remove them",
-                         volume->name, list);
-    return error_set(
-        e, ERROR_IN_USE,
-        "volume \"%s\" is in use by %s; stop and remove them, or detach with: volctl detach %s",
-        volume->name, list, reference_container(recorded, buffer));
+    return error_set(e, ERROR_IN_USE, "%s", text);
 }
 
 int volume_refuse_if_used(struct volumes *volumes, const struct volume *volume,

@@ -112,7 +112,7 @@ is_known_all_its_life() {
     "$engine" rename one two
     refs_are web two:/webapp:ro
     fails volctl rm web
-    [[ $output == *two:/webapp* ]]
+    [[ $output == *two:/webapp*"$engine rm two" ]]
     "$engine" rm two >/dev/null
     refs_are web ''
     [ "$(volctl container ls -q | wc -l)" -eq 0 ]
@@ -242,6 +242,13 @@ is_asked_before_a_removal() {
     [[ $output == *'docker rm one'* ]]
     volctl container prune -f >/dev/null
     refs_are data one:/d:rw
+    # what was attached by hand is taken back by hand
+    volctl attach one data:/more
+    refs_are data $'one:/d:rw\none:/more:rw'
+    volctl detach one /more
+    refs_are data one:/d:rw
+    fails volctl rm data
+    [[ $output == *'remove them: docker rm one' ]]
 }
 
 # Podman's containers are told of by its hook too, which knows their process.
@@ -380,6 +387,23 @@ label_is() {
     eventually 5 state_is data $'one false docker false\ntwo false docker false'
     docker rm one two >/dev/null
     refs_are data ''
+    volctl doctor
+}
+
+# The mount of a daemon that was killed is dead in them.
+@test "doctor names the containers that are to be started again" {
+    make_volume docker web
+    start_container docker one -v web:/webapp
+    eventually 5 state_is web 'one true docker false'
+    kill -KILL "$(daemon_status pid)"
+    eventually 10 sh -c "! ls '$TREE'"
+    umount -l "$TREE"
+    serve
+    eventually 10 sh -c "'$VOLCTL' version | grep -q 'docker *followed'"
+    fails volctl doctor
+    [[ $output == *one*'Transport endpoint'*'start the container again'* ]]
+    docker restart -t 0 one >/dev/null
+    eventually 5 docker exec one ls /webapp
     volctl doctor
 }
 

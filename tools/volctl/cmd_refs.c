@@ -7,10 +7,11 @@
 #include "catalog/cleanup.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const struct argp_option options[] = {OPTION_ROW_FORMAT, OPTION_ROWS_ALL, {0}};
 
-/* "recorded,live" */
+/* "docker,live": what is recorded is known from that engine, or from somebody's word. */
 static void sources_join(const json_t *ref, char out[TEXT_SHORT])
 {
     size_t length = 0, i;
@@ -19,8 +20,10 @@ static void sources_join(const json_t *ref, char out[TEXT_SHORT])
     out[0] = 0;
     json_array_foreach(json_object_get(ref, "Sources"), i, source)
     {
-        const char *word = json_string_value(source);
+        const char *word = json_string_value(source), *engine = field_text(ref, "Engine");
 
+        if (word && *engine && strcmp(word, "recorded") == 0)
+            word = engine;
         if (word && length < TEXT_SHORT - 1)
             length +=
                 (size_t)snprintf(out + length, TEXT_SHORT - length, "%s%s", i ? "," : "", word);
