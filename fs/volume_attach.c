@@ -225,6 +225,9 @@ static int attaching_run(struct attaching *attaching, struct error *e)
         if (r == 0)
             r = volume_label_check(attaching->volumes, &item->volume, item->spec->label,
                                    &attaching->container, e);
+        if (r == ERROR_DENIED)
+            volume_event_refused(attaching->volumes, item->volume.id, item->volume.name,
+                                 attaching->container.id);
     }
     attaching_note_copies(attaching);
     if (r == 0)

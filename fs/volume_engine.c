@@ -177,8 +177,8 @@ struct putting {
     struct sorted *mounts; /* as many as told->mounts */
     bool known;            /* recorded already */
     struct container container;
-    struct container by_hand; /* recorded by attach, under its name; id "": none */
-    struct attachments before, wanted;
+    struct container by_hand;                /* recorded by attach, under its name; id "": none */
+    struct attachments before, hand, wanted; /* what it had, what that had, what it is to have */
 };
 
 static void putting_deinit(struct putting *putting)
@@ -187,6 +187,7 @@ static void putting_deinit(struct putting *putting)
         free(putting->mounts[i].subpath);
     free(putting->mounts);
     attachments_deinit(&putting->before);
+    attachments_deinit(&putting->hand);
     attachments_deinit(&putting->wanted);
 }
 
@@ -203,27 +204,60 @@ static int putting_sort(struct putting *putting)
     return r;
 }
 
+/* Whether somebody recorded one of its name by hand. */
+static int find_by_hand(struct putting *putting, struct error *e)
+{
+    const char *name = putting->told->name;
+    struct container *by_hand = &putting->by_hand;
+    int r;
+
+    *by_hand = (struct container){0};
+    if (!*name || strcmp(putting->container.name, name) == 0)
+        return 0;
+    r = volume_container_find_exact(putting->volumes, name, by_hand, e);
+    if (r == 0 && strcmp(by_hand->runtime, RUNTIME_ATTACH) == 0 && !by_hand->engine[0])
+        return 0;
+    *by_hand = (struct container){0};
+    return r == ERROR_NOT_FOUND ? 0 : r;
+}
+
+static int read_attachments(struct putting *putting, const char *container_id,
+                            struct attachments *out, struct error *e)
+{
+    attachments_deinit(out);
+    *out = (struct attachments){0};
+    return *container_id ? catalog_attachment_each_of_container(
+                               putting->volumes->catalog, container_id, attachments_collect, out, e)
+                         : 0;
+}
+
 /* What the catalog has of it. */
 static int putting_find(struct putting *putting, struct error *e)
 {
-    struct volumes *volumes = putting->volumes;
     const struct engine_container *told = putting->told;
-    struct container *by_hand = &putting->by_hand;
-    int r = catalog_container_get(volumes->catalog, told->id, &putting->container, e);
+    int r = catalog_container_get(putting->volumes->catalog, told->id, &putting->container, e);
 
     putting->known = r == 0 && strcmp(putting->container.id, told->id) == 0;
     if (r && r != ERROR_NOT_FOUND && r != ERROR_LIMIT)
         return r;
     if (!putting->known)
         putting->container = (struct container){.created_at = told->created_at};
-    *by_hand = (struct container){0};
-    if (!told->name[0] || strcmp(putting->container.name, told->name) == 0)
-        return 0;
-    r = volume_container_find_exact(volumes, told->name, by_hand, e);
-    if (r == 0 && strcmp(by_hand->runtime, RUNTIME_ATTACH) == 0 && !by_hand->engine[0])
-        return 0;
-    *by_hand = (struct container){0};
-    return r == ERROR_NOT_FOUND ? 0 : r;
+    r = find_by_hand(putting, e);
+    if (r == 0)
+        r = read_attachments(putting, putting->known ? told->id : "", &putting->before, e);
+    return r ? r : read_attachments(putting, putting->by_hand.id, &putting->hand, e);
+}
+
+static uint64_t attachments_mask(const struct volumes *volumes,
+                                 const struct attachments *attachments)
+{
+    struct volume_entry entry;
+    uint64_t mask = 0;
+
+    for (size_t i = 0; i < attachments->count; i++)
+        if (volume_table_find_by_id(volumes->table, attachments->items[i].volume_id, &entry))
+            mask |= stripe_of(entry.name);
+    return mask;
 }
 
 static uint64_t putting_mask(const struct putting *putting)
@@ -237,10 +271,12 @@ static uint64_t putting_mask(const struct putting *putting)
     for (size_t i = 0; i < putting->told->mount_count; i++)
         if (putting->mounts[i].sort == SORT_OURS)
             mask |= stripe_of(putting->mounts[i].name);
-    return mask;
+    return mask | attachments_mask(putting->volumes, &putting->before) |
+           attachments_mask(putting->volumes, &putting->hand);
 }
 
-/* With every stripe that the container goes by, under its old name and its new one. */
+/* With every stripe that the container goes by, under its old name and its new one, and those of
+ * all its volumes. */
 static int putting_lock(struct putting *putting, uint64_t *mask, struct error *e)
 {
     for (;;) {
@@ -300,30 +336,23 @@ static bool attachments_share_volume(const struct attachments *a, const struct a
 
 /* One of the name that was recorded by hand is this one if they have a volume in common; else it
  * is somebody else's word of something else. */
-static int putting_consider_by_hand(struct putting *putting, struct error *e)
+static int putting_consider_by_hand(struct putting *putting)
 {
-    _cleanup_(attachments_deinit) struct attachments by_hand = {0};
-    int r = catalog_attachment_each_of_container(putting->volumes->catalog, putting->by_hand.id,
-                                                 attachments_collect, &by_hand, e);
-
-    if (r == 0 && attachments_share_volume(&putting->wanted, &by_hand))
-        return attachments_join(&putting->wanted, &by_hand);
+    if (putting->by_hand.id[0] && attachments_share_volume(&putting->wanted, &putting->hand))
+        return attachments_join(&putting->wanted, &putting->hand);
     putting->by_hand.id[0] = 0;
-    return r;
+    return 0;
 }
 
-static int putting_collect(struct putting *putting, struct error *e)
+static int putting_collect(struct putting *putting)
 {
     int r = 0;
 
-    if (putting->known)
-        r = catalog_attachment_each_of_container(putting->volumes->catalog, putting->container.id,
-                                                 attachments_collect, &putting->before, e);
     for (size_t i = 0; r == 0 && i < putting->told->mount_count; i++)
         r = putting_want(putting, &putting->mounts[i]);
     if (r == 0)
         r = attachments_join(&putting->wanted, &putting->before);
-    return r || !putting->by_hand.id[0] ? r : putting_consider_by_hand(putting, e);
+    return r ? r : putting_consider_by_hand(putting);
 }
 
 /* A list may have been made before the hook told of the start: then its process is there. */
@@ -352,6 +381,85 @@ static void putting_describe(struct putting *putting)
     snprintf(container->engine, sizeof(container->engine), "%s", putting->engine->name);
     container->state = state_now(putting);
 }
+
+/* ---- labels ------------------------------------------------------------------------ */
+
+static int label_one(struct putting *putting, const struct volume_entry *entry,
+                     enum access_label label, bool *changed, struct error *e)
+{
+    _cleanup_(volume_deinit) struct volume volume = {0};
+    int r = catalog_volume_get_by_id(putting->volumes->catalog, entry->id, &volume, e);
+
+    if (r == 0)
+        r = volume_label_check(putting->volumes, &volume, label, &putting->container, e);
+    if (r == 0)
+        r = volume_label_attach(putting->volumes, &volume, label, &putting->container, changed, e);
+    if (r == 0 && *changed)
+        volume_event_labelled(putting->volumes, entry->id);
+    return r;
+}
+
+/*
+ * A label that the engine tells of is applied once, when it is new: after that the volume's is an
+ * administrator's to change. One that is refused is recorded as it was, and so is new again the
+ * next time. Else no more is done than to take over a private volume that its owner has left.
+ */
+static int apply_label(struct putting *putting, struct attachment *attachment, bool *changed,
+                       struct error *e)
+{
+    struct volume_table *table = putting->volumes->table;
+    const struct attachment *before = attachments_find(&putting->before, attachment->destination);
+    enum access_label had = LABEL_NONE, fresh;
+    struct volume_entry entry;
+    int r;
+
+    if (before && strcmp(before->volume_id, attachment->volume_id) == 0)
+        had = before->label;
+    else
+        before = NULL;
+    fresh = attachment->label != had ? attachment->label : LABEL_NONE;
+    if (!volume_table_find_by_id(table, attachment->volume_id, &entry) ||
+        (fresh == LABEL_NONE && !(volume_table_flags(table, entry.ref) & VOLUME_FLAG_PRIVATE)))
+        return 0;
+    r = label_one(putting, &entry, fresh, changed, e);
+    if (r)
+        attachment->label = had;
+    if (r == ERROR_DENIED && !before)
+        volume_event_refused(putting->volumes, entry.id, entry.name, putting->container.id);
+    return r;
+}
+
+/* The engine has made the container already: it cannot be refused any more, only denied. True if a
+ * label has changed. */
+static bool putting_label(struct putting *putting)
+{
+    struct error why = {0};
+    bool changed = false;
+    int failed = 0;
+
+    for (size_t i = 0; i < putting->wanted.count; i++) {
+        struct error e = {0};
+        bool one = false;
+        int r = apply_label(putting, &putting->wanted.items[i], &one, &e);
+
+        changed |= one;
+        if (r && !failed) {
+            failed = r;
+            why = e;
+        }
+    }
+    if (failed)
+        volume_container_problem(putting->volumes, putting->container.id,
+                                 why.text[0]  ? why.text
+                                 : failed < 0 ? strerror(-failed)
+                                              : error_code_name(failed),
+                                 "the container may not use the volume; remove it");
+    else
+        volume_container_problem_clear(putting->volumes, putting->container.id);
+    return changed;
+}
+
+/* ---- the record ---------------------------------------------------------------------- */
 
 /* The one recorded by hand is given up once all that it held is recorded with this one. */
 static int putting_take_over(struct putting *putting, struct error *e)
@@ -392,88 +500,31 @@ static bool container_equal(const struct container *a, const struct container *b
            a->state == b->state;
 }
 
-static int putting_write(struct putting *putting, bool *changed, struct error *e)
+/* `before`: the container as it was recorded. */
+static int putting_write(struct putting *putting, const struct container *before, bool *changed,
+                         struct error *e)
 {
-    struct container before = putting->container;
     int r;
 
-    putting_describe(putting);
     *changed = !putting->known || putting->by_hand.id[0] ||
-               !container_equal(&before, &putting->container) ||
+               !container_equal(before, &putting->container) ||
                !attachments_equal(&putting->before, &putting->wanted);
     if (!*changed)
         return 0;
     r = catalog_container_sync(putting->volumes->catalog, &putting->container,
                                putting->wanted.items, putting->wanted.count, time_now(), e);
-    if (r == 0 && putting->by_hand.id[0])
-        r = putting_take_over(putting, e);
     if (r == 0) {
         publish_others(putting, EVENT_DETACH, &putting->before, &putting->wanted);
         publish_others(putting, EVENT_ATTACH, &putting->wanted, &putting->before);
     }
+    if (r == 0 && putting->by_hand.id[0])
+        r = putting_take_over(putting, e);
     renew_all(putting->volumes, &putting->before);
     renew_all(putting->volumes, &putting->wanted);
     return r;
 }
 
 /* ---- what follows ------------------------------------------------------------------ */
-
-static int apply_label(struct putting *putting, const struct attachment *attachment, bool *changed,
-                       struct error *e)
-{
-    _cleanup_(volume_deinit) struct volume volume = {0};
-    struct volume_table *table = putting->volumes->table;
-    struct volume_entry entry;
-    int r;
-
-    *changed = false;
-    if (!volume_table_find_by_id(table, attachment->volume_id, &entry) ||
-        (attachment->label == LABEL_NONE &&
-         !(volume_table_flags(table, entry.ref) & VOLUME_FLAG_PRIVATE)))
-        return 0;
-    r = catalog_volume_get_by_id(putting->volumes->catalog, entry.id, &volume, e);
-    if (r == 0)
-        r = volume_label_check(putting->volumes, &volume, attachment->label, &putting->container,
-                               e);
-    if (r == 0)
-        r = volume_label_attach(putting->volumes, &volume, attachment->label, &putting->container,
-                                changed, e);
-    if (r == 0 && *changed)
-        volume_event_labelled(putting->volumes, entry.id);
-    return r;
-}
-
-/*
- * Each time, as what kept a label from one volume may be over. The engine has made the container
- * already: it cannot be refused any more, only denied. True if a label has changed.
- */
-static bool putting_label(struct putting *putting)
-{
-    struct error why = {0};
-    bool changed = false;
-    int failed = 0;
-
-    for (size_t i = 0; i < putting->wanted.count; i++) {
-        struct error e = {0};
-        bool one;
-        int r = apply_label(putting, &putting->wanted.items[i], &one, &e);
-
-        changed |= one;
-        if (r && !failed) {
-            failed = r;
-            why = e;
-        }
-    }
-    if (failed)
-        volume_container_problem(putting->volumes, putting->container.id,
-                                 why.text[0]  ? why.text
-                                 : failed < 0 ? strerror(-failed)
-                                              : error_code_name(failed),
-                                 "the container may not use the volume; remove it");
-    else
-        volume_container_problem_clear(putting->volumes, putting->container.id);
-    return changed;
-}
 
 static void tell_all(struct volumes *volumes, const struct attachments *attachments)
 {
@@ -482,6 +533,22 @@ static void tell_all(struct volumes *volumes, const struct attachments *attachme
     for (size_t i = 0; i < attachments->count; i++)
         if (volume_table_find_by_id(volumes->table, attachments->items[i].volume_id, &entry))
             volumes_tell_rules(volumes, entry.name, entry.ref);
+}
+
+/* With the stripes held. A volume is private before anybody may think that it is not. */
+static int putting_commit(struct putting *putting, bool *changed, struct error *e)
+{
+    struct container before = putting->container;
+    bool labelled;
+    int r = putting_collect(putting);
+
+    if (r || (!putting->known && !putting->wanted.count))
+        return r;
+    putting_describe(putting);
+    labelled = putting_label(putting);
+    r = putting_write(putting, &before, changed, e);
+    *changed |= labelled;
+    return r;
 }
 
 int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
@@ -499,13 +566,9 @@ int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
         r = putting_lock(&putting, &mask, e);
     if (r)
         return r;
-    r = putting_collect(&putting, e);
-    if (r == 0 && (putting.known || putting.wanted.count))
-        r = putting_write(&putting, &changed, e);
-    if (r == 0 && putting.wanted.count)
-        changed |= putting_label(&putting);
+    r = putting_commit(&putting, &changed, e);
     stripes_unlock(volumes, mask);
-    if (r == 0 && changed)
+    if (changed)
         tell_all(volumes, &putting.wanted);
     return r;
 }

@@ -196,12 +196,12 @@ int volumes_start_audit(struct volumes *volumes, struct error *e)
     return r ? error_set_errno(e, r, "cannot start the thread that tells of denials") : 0;
 }
 
-void volume_event_refused(struct volumes *volumes, const struct volume *volume,
+void volume_event_refused(struct volumes *volumes, const char *volume_id, const char *volume_name,
                           const char *container_id)
 {
     const struct denial denial = {.container_id = container_id,
-                                  .volume_id = volume->id,
-                                  .volume = volume->name,
+                                  .volume_id = volume_id,
+                                  .volume = volume_name,
                                   .operation = "attach",
                                   .rule = RULE_PRIVATE_VOLUME};
 

@@ -60,7 +60,6 @@ static int check_owner(struct volumes *volumes, const struct volume *volume,
         if (!is_of(reference, &owner) || is_of(reference, container))
             continue;
         name = reference_container(reference, buffer);
-        volume_event_refused(volumes, volume, container->id);
         if (reference->engine[0])
             return error_set(e, ERROR_DENIED,
                              "volume \"%s\" is private to %s, which still refers to it; remove "

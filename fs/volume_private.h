@@ -314,8 +314,9 @@ void departures_deinit(struct departures *departures);
 
 int volumes_start_audit(struct volumes *volumes, struct error *e);
 /* A container was refused what is private to another. */
-void volume_event_refused(struct volumes *volumes, const struct volume *volume,
+void volume_event_refused(struct volumes *volumes, const char *volume_id, const char *volume_name,
                           const char *container_id);
+
 /* ---- volume_context.c, with the name's stripe held -------------------------- */
 
 /*

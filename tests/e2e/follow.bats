@@ -337,6 +337,24 @@ label_is() {
     [ "$(volume_attribute "$TREE/$1" label)" = "$2" ]
 }
 
+# What was asked for when the container was made is no order for ever.
+@test "an administrator's label stays, whatever an engine's containers were made with" {
+    make_volume docker web
+    create_container docker one -v web:/webapp:z
+    eventually 5 label_is web shared
+    volctl set web label=none
+    mkdir "$TREE/x"
+    rmdir "$TREE/x" # asks the engines
+    label_is web none
+    volctl set web label=private
+    docker start one >/dev/null
+    eventually 5 state_is web 'one true docker false'
+    mkdir "$TREE/x"
+    rmdir "$TREE/x"
+    label_is web private
+    docker exec one touch /webapp/f
+}
+
 # Docker asks nobody whether a container may have a volume.
 @test "a container that an engine gives what is private to another is denied, until that is gone" {
     make_volume docker web
