@@ -59,6 +59,21 @@ bool caller_read_namespace(pid_t tid, ino_t *out)
     return read_namespace(AT_FDCWD, path, out);
 }
 
+int caller_open_namespace(pid_t tid)
+{
+    char path[64];
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)tid);
+    fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+bool caller_read_link(int fd, ino_t *out)
+{
+    return read_namespace(fd, "", out);
+}
+
 /*
  * A process whose root lies in the tree would send us a request of our own
  * from inside a handler: DONT_SYNC answers from the kernel's cache.
@@ -271,14 +286,11 @@ static void kept_key_make(void)
 /* Opens anew. False: it is gone, or descriptors are short. */
 static bool kept_open(struct kept *kept, pid_t tid)
 {
-    char path[64];
-
     pthread_once(&kept_once, kept_key_make);
     if (pthread_setspecific(kept_key, kept_by_thread) != 0)
         return false;
     kept_close(kept);
-    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)tid);
-    kept->namespace = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    kept->namespace = caller_open_namespace(tid);
     if (kept->namespace < 0)
         return false;
     kept->cgroup = -1;
@@ -304,12 +316,12 @@ void caller_identify_again(pid_t tid, const struct cgroup_names *recorded, struc
     if (!identify_begin(tid, out))
         return;
     kept = &kept_by_thread[tid % KEPT];
-    if (kept->tid != tid || !read_namespace(kept->namespace, "", &mount_namespace)) {
+    if (kept->tid != tid || !caller_read_link(kept->namespace, &mount_namespace)) {
         if (!kept_open(kept, tid)) {
             caller_identify(tid, out);
             return;
         }
-        if (!read_namespace(kept->namespace, "", &mount_namespace))
+        if (!caller_read_link(kept->namespace, &mount_namespace))
             return;
     }
     if (mount_namespace == host.mount_namespace) {

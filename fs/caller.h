@@ -53,6 +53,10 @@ bool caller_has_host_root(pid_t tid);
 
 /* The inode of the thread's mount namespace. False: gone, or not ours to see. */
 bool caller_read_namespace(pid_t tid, ino_t *out);
+/* The link to it, that caller_read_link reads for as long as the task is there, whatever namespace
+ * it moves to; holds neither. To be closed; −errno. */
+int caller_open_namespace(pid_t tid);
+bool caller_read_link(int fd, ino_t *out);
 
 /*
  * The inodes of the thread's pid namespaces, its own first, below the daemon's. A task never leaves

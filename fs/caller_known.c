@@ -1,7 +1,8 @@
 /* The list of containers that are known by a process; see caller_known.h. One lock for it, held for
- * the look alone. */
+ * the look alone, in the list and in /proc, which waits for nobody. */
 #include "fs/caller_known.h"
 
+#include "catalog/cleanup.h"
 #include "fs/caller.h"
 #include "fs/cgroup.h"
 
@@ -13,7 +14,8 @@
 #include <unistd.h>
 
 struct known {
-    ino_t mount_namespace;
+    ino_t mount_namespace; /* a number that is another's once the process is gone */
+    int link;              /* its ns/mnt by O_PATH: tells whether it still is; holds no namespace */
     ino_t pid_namespace; /* 0: the daemon's. It lasts as long as the process: so does its number */
     pid_t pid;
     bool by_cgroup; /* its control group's path has the id as a component */
@@ -40,9 +42,10 @@ static bool known_read(const char *id, pid_t pid, struct known *out)
     char text[CGROUP_TEXT_MAX];
     ino_t own;
 
-    *out = (struct known){.pid = pid};
+    *out = (struct known){.pid = pid, .link = -1};
     memcpy(out->id, id, strnlen(id, CONTAINER_ID_MAX));
-    if (!caller_read_namespace(pid, &out->mount_namespace) ||
+    out->link = caller_open_namespace(pid);
+    if (out->link < 0 || !caller_read_link(out->link, &out->mount_namespace) ||
         !caller_read_namespace(getpid(), &own) || out->mount_namespace == own)
         return false;
     if (caller_read_pid_namespaces(pid, &namespaces) && namespaces.count)
@@ -71,8 +74,10 @@ int caller_known_add(const char *id, pid_t pid)
     struct known known;
     int r;
 
-    if (!known_read(id, pid, &known))
+    if (!known_read(id, pid, &known)) {
+        close_p(&known.link);
         return 0;
+    }
     pthread_rwlock_wrlock(&list.lock);
     r = list_grow();
     if (r == 0) {
@@ -80,19 +85,25 @@ int caller_known_add(const char *id, pid_t pid)
         atomic_fetch_add(&list.processes, known.pid_namespace != 0);
     }
     pthread_rwlock_unlock(&list.lock);
+    if (r)
+        close_p(&known.link);
     return r;
 }
 
 void caller_known_remove(const char *id, pid_t pid)
 {
+    int link = -1;
+
     pthread_rwlock_wrlock(&list.lock);
     for (size_t i = 0; i < list.count; i++)
         if (list.items[i].pid == pid && strcmp(list.items[i].id, id) == 0) {
             atomic_fetch_sub(&list.processes, list.items[i].pid_namespace != 0);
+            link = list.items[i].link;
             list.items[i] = list.items[--list.count];
             break;
         }
     pthread_rwlock_unlock(&list.lock);
+    close_p(&link);
 }
 
 /* With the lock held. `context`: the names that are known besides. */
@@ -109,7 +120,10 @@ static bool is_known_group(const void *context, const char *name)
 static bool find_namespace(ino_t mount_namespace, char id[CONTAINER_ID_MAX + 1])
 {
     for (size_t i = 0; i < list.count; i++) {
-        if (list.items[i].mount_namespace != mount_namespace)
+        ino_t now;
+
+        if (list.items[i].mount_namespace != mount_namespace ||
+            !caller_read_link(list.items[i].link, &now) || now != mount_namespace)
             continue;
         memcpy(id, list.items[i].id, sizeof(list.items[i].id));
         return true;

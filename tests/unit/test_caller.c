@@ -542,6 +542,35 @@ static void test_a_container_is_known_by_its_process(void **state)
     rmdir(root);
 }
 
+/* The number of a mount namespace is given to the next one, and whoever notices ends may be late.
+ */
+static void test_a_namespace_that_is_gone_is_nobodys(void **state)
+{
+    enum { TRIES = 2000 };
+    char root[] = "/tmp/volumefs-caller-XXXXXX";
+    ino_t first, again = 0;
+    struct caller caller;
+    pid_t known, pid;
+
+    (void)state;
+    skip_unless_root();
+    assert_non_null(mkdtemp(root));
+    known = start_child(root);
+    assert_int_equal(caller_known_add("web", known), 0);
+    assert_true(caller_read_namespace(known, &first));
+    stop_child(known);
+    for (int i = 0; i < TRIES && again != first; i++) {
+        pid = start_child(root);
+        assert_true(caller_read_namespace(pid, &again));
+        caller_identify(pid, &caller);
+        stop_child(pid);
+    }
+    assert_int_equal(again, first);
+    assert_string_not_equal(caller.container_id, "web");
+    caller_known_remove("web", known);
+    rmdir(root);
+}
+
 /* A child as above, whose pid namespace is that of process `like`, or a new one. */
 static pid_t start_child_among(pid_t like, const char *root)
 {
@@ -626,6 +655,7 @@ int main(void)
         cmocka_unit_test(test_copied_namespace_is_the_host),
         cmocka_unit_test(test_namespace_with_another_root_is_a_container),
         cmocka_unit_test(test_a_container_is_known_by_its_process),
+        cmocka_unit_test(test_a_namespace_that_is_gone_is_nobodys),
         cmocka_unit_test(test_a_container_is_known_by_its_pid_namespace),
         cmocka_unit_test(test_a_reused_id_is_who_has_it_now),
         cmocka_unit_test(test_who_becomes_a_container_is_one),
