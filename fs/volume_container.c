@@ -182,7 +182,7 @@ static int remove_unnamed(struct volumes *volumes, const struct unnamed *unnamed
                           struct error *e)
 {
     for (size_t i = 0; i < unnamed->count; i++) {
-        int r = volumes_remove(volumes, unnamed->names[i], 0, ORIGIN_API, e);
+        int r = volume_remove_asked(volumes, unnamed->names[i], 0, ORIGIN_API, e);
 
         if (r == 0 && removed)
             removed(context, unnamed->names[i]);
@@ -190,6 +190,16 @@ static int remove_unnamed(struct volumes *volumes, const struct unnamed *unnamed
             return r;
     }
     return 0;
+}
+
+/* Before the container is forgotten: after that nobody would come back for its volumes. */
+static int ask_engines(struct volumes *volumes, const char *container_id, struct error *e)
+{
+    _cleanup_(unnamed_deinit) struct unnamed unnamed = {0};
+    int r = catalog_attachment_each_of_container(volumes->catalog, container_id, unnamed_add,
+                                                 &unnamed, e);
+
+    return r || !unnamed.count ? r : volumes_refresh_engines(volumes, e);
 }
 
 int volume_container_remove_judged(struct volumes *volumes, const struct container *judged,
@@ -200,10 +210,12 @@ int volume_container_remove_judged(struct volumes *volumes, const struct contain
     _cleanup_(unnamed_deinit) struct unnamed unnamed = {0};
     struct container container;
     uint64_t mask = 0;
-    int r = volume_container_lock(volumes, judged->id, volume_container_find_exact, &mask,
-                                  &container, e);
+    int r = flags & CONTAINER_REMOVE_VOLUMES ? ask_engines(volumes, judged->id, e) : 0;
 
     *same = true;
+    if (r == 0)
+        r = volume_container_lock(volumes, judged->id, volume_container_find_exact, &mask,
+                                  &container, e);
     if (r)
         return r;
     r = container_check_same(volumes, &container, judged, run, same, e);

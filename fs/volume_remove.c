@@ -207,15 +207,13 @@ static int remove_locked(struct volumes *volumes, const char *name, unsigned fla
     return r;
 }
 
-int volumes_remove(struct volumes *volumes, const char *name, unsigned flags,
-                   enum change_origin origin, struct error *e)
+int volume_remove_asked(struct volumes *volumes, const char *name, unsigned flags,
+                        enum change_origin origin, struct error *e)
 {
     _cleanup_(live_mounts_deinit) struct live_mounts live = {0};
     struct volume_ref ref = {0};
-    int r = volumes_refresh_engines(volumes, e);
+    int r;
 
-    if (r)
-        return r;
     volumes_review_uses(volumes);
     stripes_lock(volumes, stripe_of(name));
     r = volumes_scan_live(volumes, &live, e);
@@ -227,6 +225,14 @@ int volumes_remove(struct volumes *volumes, const char *name, unsigned flags,
     if (r == 0 && origin == ORIGIN_API)
         volumes_tell_removed(volumes, name, ref);
     return r;
+}
+
+int volumes_remove(struct volumes *volumes, const char *name, unsigned flags,
+                   enum change_origin origin, struct error *e)
+{
+    int r = volumes_refresh_engines(volumes, e);
+
+    return r ? r : volume_remove_asked(volumes, name, flags, origin, e);
 }
 
 /* ---- all that dangle ---------------------------------------------------- */

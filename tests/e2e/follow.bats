@@ -439,11 +439,15 @@ label_is() {
 
     mkdir "$TREE/data"
     read -r pid <"$WORK/p/pid"
+    volctl container create --name box -v /unnamed
     kill -STOP "$pid"
     create_container podman one -v "$TREE/data:/d"
     fails volctl rm data
-    kill -CONT "$pid"
     [[ $output == *'podman does not tell'* ]]
+    fails volctl container rm -v box
+    kill -CONT "$pid"
+    volctl container rm -v box
+    [ "$(volctl ls -q)" = data ]
     refs_are data one:/d:rw
     podman rm one >/dev/null
     rmdir "$TREE/data"
