@@ -72,35 +72,57 @@ static int list_make(struct volumes *volumes, const char *volume_id, enum access
     return r ? r : access_list_finish(list);
 }
 
-/* Of a volume that is there. */
-static void renew_locked(struct volumes *volumes, const struct volume_entry *volume)
+/* Of a volume that is there. `label`: what it is taken for if it cannot be read. */
+static int renew_locked(struct volumes *volumes, const struct volume_entry *volume,
+                        enum access_label label)
 {
     struct access_list *list = NULL;
     char subject[SUBJECT_SIZE];
-    enum access_label label;
     int r = list_make(volumes, volume->id, &label, &list);
 
     if (r) {
         access_list_free(list);
         report_closed(volumes, volume, r);
-        (void)!volume_table_set_access(volumes->table, volume->ref, access_list_closed());
-        return;
+        (void)!volume_table_set_label(volumes->table, volume->ref, label, access_list_closed());
+        return r;
     }
     access_subject(volume, subject);
     volumes_problem_clear(volumes, subject);
     (void)!volume_table_set_label(volumes->table, volume->ref, label, list);
+    return 0;
+}
+
+static enum access_label label_of_flags(uint32_t flags)
+{
+    if (flags & VOLUME_FLAG_PRIVATE)
+        return LABEL_PRIVATE;
+    return flags & VOLUME_FLAG_SHARED ? LABEL_SHARED : LABEL_NONE;
 }
 
 void volume_access_renew(struct volumes *volumes, const char *volume_id, bool may_restrict)
 {
     struct volume_entry volume;
+    uint32_t flags;
 
     pthread_mutex_lock(&volumes->access_mutex);
-    if (volume_table_find_by_id(volumes->table, volume_id, &volume) &&
-        (may_restrict || (volume_table_flags(volumes->table, volume.ref) &
-                          (VOLUME_FLAG_READERS | VOLUME_FLAG_PRIVATE))))
-        renew_locked(volumes, &volume);
+    if (volume_table_find_by_id(volumes->table, volume_id, &volume)) {
+        flags = volume_table_flags(volumes->table, volume.ref);
+        if (may_restrict || (flags & (VOLUME_FLAG_READERS | VOLUME_FLAG_PRIVATE)))
+            (void)!renew_locked(volumes, &volume, label_of_flags(flags)); /* told as a problem */
+    }
     pthread_mutex_unlock(&volumes->access_mutex);
+}
+
+int volume_access_relabel(struct volumes *volumes, const char *volume_id, enum access_label label)
+{
+    struct volume_entry volume;
+    int r = 0;
+
+    pthread_mutex_lock(&volumes->access_mutex);
+    if (volume_table_find_by_id(volumes->table, volume_id, &volume))
+        r = renew_locked(volumes, &volume, label);
+    pthread_mutex_unlock(&volumes->access_mutex);
+    return r;
 }
 
 /* ---- a container that goes -------------------------------------------------- */

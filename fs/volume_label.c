@@ -126,10 +126,16 @@ int volume_label_write(struct volumes *volumes, const struct volume *volume, str
 {
     int r = catalog_volume_set_label(volumes->catalog, volume->id, volume->label, volume->owner,
                                      volume->context, e);
+    int shown;
 
     if (r == 0)
         r = store_write_record(volumes->store, volume, e);
-    volume_access_renew(volumes, volume->id, true);
+    shown = volume_access_relabel(volumes, volume->id, volume->label);
+    if (r == 0 && shown)
+        r = error_set(e, shown,
+                      "who may use volume \"%s\" cannot be read from the catalog; see: "
+                      "volctl doctor",
+                      volume->name);
     return r ? r : volume_context_show(volumes, volume);
 }
 

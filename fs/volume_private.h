@@ -118,6 +118,9 @@ int volumes_recover(struct volumes *volumes, struct error *e);
  * have made a container one that only reads; otherwise nothing is read where there was none.
  */
 void volume_access_renew(struct volumes *volumes, const char *volume_id, bool may_restrict);
+/* The same after its label was written, in any case. If the catalog cannot be read then, no
+ * container may change the volume, nor use a private one, and that is the error. */
+int volume_access_relabel(struct volumes *volumes, const char *volume_id, enum access_label label);
 /* catalog_container_delete, with its attachments, and what follows for its volumes. */
 int volume_access_drop_container(struct volumes *volumes, const char *container_id,
                                  struct error *e);
@@ -154,6 +157,9 @@ int volume_refuse_references(const struct volume *volume, const struct reference
 /* The same of all that there are. */
 int volume_refuse_if_used(struct volumes *volumes, const struct volume *volume,
                           const struct live_mounts *live, struct error *e);
+/* volumes_remove, where engines have been asked. With nothing held. */
+int volume_remove_asked(struct volumes *volumes, const char *name, unsigned flags,
+                        enum change_origin origin, struct error *e);
 /* Tombstone, table, trash. */
 int volume_take_away(struct volumes *volumes, const char *id, struct volume_ref ref,
                      struct error *e);
