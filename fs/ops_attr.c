@@ -198,9 +198,9 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid,
         err = -backing_stat(target.fd, &st);
     if (!err)
         node_note_mode(target.node, st.st_mode);
-    /* a kernel does not see that the root's have expired meanwhile, if this answer is older */
+    /* a kernel does not see that a directory's have expired meanwhile, if this answer is older */
     timeout =
-        target.node->flags & NODE_VOLUME_ROOT ? 0 : attributes_timeout(target.session, target.node);
+        target.node->flags & NODE_DIRECTORY ? 0 : attributes_timeout(target.session, target.node);
     target_leave(&target);
     if (err) {
         fuse_reply_err(req, err);

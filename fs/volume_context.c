@@ -155,6 +155,8 @@ static int context_follow(struct volumes *volumes, const struct volume_entry *en
     if (r == 0)
         r = volume_label_write(volumes, &volume, NULL);
     if (r == 0)
+        volume_event_labelled(volumes, volume.id);
+    if (r == 0)
         r = volume_table_set_flags(volumes->table, entry->ref, 0, VOLUME_FLAG_FOLLOWS);
     return r;
 }
