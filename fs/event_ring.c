@@ -163,6 +163,18 @@ static uint64_t ring_oldest(const struct event_ring *ring)
     return ring->next > ring->capacity ? ring->next - ring->capacity : 1;
 }
 
+/* Where a reader begins. Whoever asks for more than is remembered begins before that, and so is
+ * told how much is lost. With the ring's mutex held. */
+static uint64_t ring_begin(const struct event_ring *ring, const struct event_query *query)
+{
+    uint64_t oldest = ring_oldest(ring);
+    const struct block *block = ring->blocks[oldest % ring->capacity];
+
+    if (query->follow && !query->has_since)
+        return ring->next;
+    return query->has_since && (!block || block->event.at > query->since) ? 1 : oldest;
+}
+
 int event_reader_open(struct event_reader **out, struct event_ring *ring,
                       const struct event_query *query, struct error *e)
 {
@@ -175,7 +187,7 @@ int event_reader_open(struct event_reader **out, struct event_ring *ring,
         full = ring->readers >= EVENT_READERS_MAX;
         ring->readers += !full;
         reader->end = ring->next;
-        reader->next = query->follow && !query->has_since ? ring->next : ring_oldest(ring);
+        reader->next = ring_begin(ring, query);
         pthread_mutex_unlock(&ring->mutex);
     }
     if (reader && !full) {

@@ -5,168 +5,16 @@
  * attachments of the same container (the hook's, or made by hand) stay as they are: an engine never
  * changes the mounts of a container it has made. The stripes of the volumes and the container are
  * held from the look to the commit, which is one change of the catalog.
- *
- * A host path is a volume's if it leads into the tree. It is looked up in the kernel's cache alone
- * (RESOLVE_CACHED), as a path of a dead server would hold up whoever follows the engine; where the
- * cache does not say, the text decides, and what is recorded at the destination stays.
  */
 #include "fs/volume_engine.h"
 
+#include "catalog/attachment_list.h"
 #include "catalog/cleanup.h"
-#include "fs/place.h"
+#include "fs/volume_engine_mount.h"
 #include "fs/volume_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-/* ---- mounts ------------------------------------------------------------------ */
-
-enum sort {
-    SORT_OTHER,   /* nothing of ours */
-    SORT_OURS,    /* of the volume `name` */
-    SORT_UNKNOWN, /* cannot be told */
-};
-
-struct sorted {
-    const struct engine_mount *mount;
-    enum sort sort;
-    char name[NAME_MAX_LENGTH + 1];
-    char *subpath; /* or NULL */
-};
-
-/* "NAME/sub", as seen from the root of the tree. */
-static int sorted_set_inner(struct sorted *sorted, const char *inner)
-{
-    size_t length = strcspn(inner, "/");
-
-    if (length == 0 || inner[0] == '.' || length > NAME_MAX_LENGTH)
-        return 0; /* the tree as a whole, or a view */
-    memcpy(sorted->name, inner, length);
-    sorted->name[length] = 0;
-    sorted->sort = SORT_OURS;
-    if (!inner[length] || !inner[length + 1])
-        return 0;
-    sorted->subpath = strdup(inner + length + 1);
-    return sorted->subpath ? 0 : -ENOMEM;
-}
-
-static int sorted_look(const struct volumes *volumes, struct sorted *sorted)
-{
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
-    const char *source = sorted->mount->source;
-    _cleanup_(close_p) int fd = -1;
-    struct place place;
-
-    if (!source || source[0] != '/')
-        return 0;
-    if (place_path_is_within(source, volumes->mountpoint))
-        return sorted_set_inner(sorted, source + strlen(volumes->mountpoint) +
-                                            (source[strlen(volumes->mountpoint)] == '/'));
-    fd = (int)syscall(SYS_openat2, AT_FDCWD, source, &how, sizeof(how));
-    if (fd < 0)
-        sorted->sort = SORT_UNKNOWN;
-    else if (place_of_fd(fd, &place) == 0 && place.is_tree &&
-             place.device == atomic_load(&volumes->tree_device))
-        return sorted_set_inner(sorted, place.inner + 1);
-    return 0;
-}
-
-static int sorted_make(const struct volumes *volumes, const struct engine *engine,
-                       const struct engine_mount *mount, struct sorted *out)
-{
-    *out = (struct sorted){.mount = mount};
-    if (!mount->volume || !mount->driver || strcmp(mount->driver, engine->driver) != 0 ||
-        name_check_volume(mount->volume, NULL) != 0)
-        return sorted_look(volumes, out); /* engines may know this driver by another name */
-    snprintf(out->name, sizeof(out->name), "%s", mount->volume);
-    out->sort = SORT_OURS;
-    return 0;
-}
-
-/* ---- attachments ---------------------------------------------------------------- */
-
-struct attachments {
-    struct attachment *items;
-    size_t count;
-};
-
-static void attachments_deinit(struct attachments *attachments)
-{
-    for (size_t i = 0; i < attachments->count; i++)
-        attachment_deinit(&attachments->items[i]);
-    free(attachments->items);
-}
-
-static const struct attachment *attachments_find(const struct attachments *attachments,
-                                                 const char *destination)
-{
-    for (size_t i = 0; i < attachments->count; i++)
-        if (strcmp(attachments->items[i].destination, destination) == 0)
-            return &attachments->items[i];
-    return NULL;
-}
-
-static int attachments_add(struct attachments *attachments, const struct attachment *attachment)
-{
-    struct attachment *grown =
-        reallocarray(attachments->items, attachments->count + 1, sizeof(*grown));
-    int r;
-
-    if (!grown)
-        return -ENOMEM;
-    attachments->items = grown;
-    r = attachment_copy(&grown[attachments->count], attachment);
-    if (r == 0)
-        attachments->count++;
-    return r;
-}
-
-static int attachments_collect(void *context, const struct attachment *attachment,
-                               const struct volume *volume)
-{
-    (void)volume;
-    return attachments_add(context, attachment);
-}
-
-/* Those of `more` at destinations that have none. */
-static int attachments_join(struct attachments *attachments, const struct attachments *more)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < more->count; i++)
-        if (!attachments_find(attachments, more->items[i].destination))
-            r = attachments_add(attachments, &more->items[i]);
-    return r;
-}
-
-static bool text_equal(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static bool attachment_equal(const struct attachment *a, const struct attachment *b)
-{
-    return strcmp(a->volume_id, b->volume_id) == 0 && text_equal(a->source, b->source) &&
-           text_equal(a->subpath, b->subpath) && a->readonly == b->readonly && a->label == b->label;
-}
-
-/* True if every one of the second is in the first as it is, and there are as many. */
-static bool attachments_equal(const struct attachments *a, const struct attachments *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < b->count; i++) {
-        const struct attachment *found = attachments_find(a, b->items[i].destination);
-
-        if (!found || !attachment_equal(found, &b->items[i]))
-            return false;
-    }
-    return true;
-}
 
 /* ---- putting -------------------------------------------------------------------- */
 
@@ -174,8 +22,8 @@ struct putting {
     struct volumes *volumes;
     const struct engine *engine;
     const struct engine_container *told;
-    struct sorted *mounts; /* as many as told->mounts */
-    bool known;            /* recorded already */
+    struct sorted_mount *mounts; /* as many as told->mounts */
+    bool known;                  /* recorded already */
     struct container container;
     struct container by_hand;                /* recorded by attach, under its name; id "": none */
     struct attachments before, hand, wanted; /* what it had, what that had, what it is to have */
@@ -200,7 +48,8 @@ static int putting_sort(struct putting *putting)
     if (!putting->mounts)
         return -ENOMEM;
     for (size_t i = 0; r == 0 && i < told->mount_count; i++)
-        r = sorted_make(putting->volumes, putting->engine, &told->mounts[i], &putting->mounts[i]);
+        r = engine_mount_sort(putting->volumes, putting->engine, &told->mounts[i],
+                              &putting->mounts[i]);
     return r;
 }
 
@@ -296,7 +145,7 @@ static int putting_lock(struct putting *putting, uint64_t *mask, struct error *e
 }
 
 /* What is recorded at the destination says more than the engine, if it is of the same volume. */
-static int putting_want(struct putting *putting, const struct sorted *sorted)
+static int putting_want(struct putting *putting, const struct sorted_mount *sorted)
 {
     const struct engine_mount *mount = sorted->mount;
     const struct attachment *before = attachments_find(&putting->before, mount->destination);
@@ -323,15 +172,6 @@ static int putting_want(struct putting *putting, const struct sorted *sorted)
             attachment.label = before->label;
     }
     return attachments_add(&putting->wanted, &attachment);
-}
-
-static bool attachments_share_volume(const struct attachments *a, const struct attachments *b)
-{
-    for (size_t i = 0; i < a->count; i++)
-        for (size_t k = 0; a->items[i].volume_id[0] && k < b->count; k++)
-            if (strcmp(a->items[i].volume_id, b->items[k].volume_id) == 0)
-                return true;
-    return false;
 }
 
 /* One of the name that was recorded by hand is this one if they have a volume in common; else it

@@ -156,6 +156,25 @@ static void test_who_is_slow_is_told_what_it_lost(void **state)
     event_reader_close(reader);
 }
 
+static void test_who_asks_for_more_than_is_left_is_told(void **state)
+{
+    struct event_reader *reader;
+    char name[8];
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        snprintf(name, sizeof(name), "v%d", i);
+        publish(EVENT_CREATE, name, NULL);
+    }
+    reader = open_reader(&(struct event_query){.has_since = true, .since = 1});
+    check_lost(reader, "2");
+    check_next(reader, EVENT_CREATE, "v2");
+    event_reader_close(reader);
+    reader = open_reader(&(struct event_query){0}); /* whatever there is */
+    check_next(reader, EVENT_CREATE, "v2");
+    event_reader_close(reader);
+}
+
 /* An event that is being looked at stays as it is while the ring goes on. */
 static void test_what_was_read_outlives_its_place(void **state)
 {
@@ -361,6 +380,7 @@ int main(void)
         in_ring(test_a_follower_gets_what_comes),
         in_ring(test_sequence_and_time_are_the_rings),
         in_ring(test_who_is_slow_is_told_what_it_lost),
+        in_ring(test_who_asks_for_more_than_is_left_is_told),
         in_ring(test_what_was_read_outlives_its_place),
         in_ring(test_a_slow_list_ends),
         in_ring(test_readers_are_bounded),
