@@ -91,15 +91,15 @@ struct run {
 
 /* One container's reference to one volume (or, with volume_id "", to a host path). */
 struct attachment {
-    char container_id[CONTAINER_ID_MAX + 1];
-    char volume_id[VOLUME_ID_LENGTH + 1];
     char *source;      /* host path of a bind, NULL for a volume */
     char *destination; /* absolute, clean; unique within the container */
     char *subpath;     /* relative to the volume's root, or NULL */
+    enum access_label label;
     bool readonly;
     bool nocopy;
     bool unnamed; /* attached without a name: `rm -v` may remove the volume */
-    enum access_label label;
+    char container_id[CONTAINER_ID_MAX + 1];
+    char volume_id[VOLUME_ID_LENGTH + 1];
     char propagation[16];            /* "" or rprivate, shared, … */
     char from[CONTAINER_ID_MAX + 1]; /* container it came from by --volumes-from, or "" */
 };
