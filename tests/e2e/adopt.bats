@@ -1,12 +1,15 @@
 #!/usr/bin/env bats
 # Volumes of real engines are taken over, and go back. The engines' directories and the store are on
-# one file system, so that inodes tell what was renamed.
+# one file system, so that inodes tell what was renamed. Docker asks the drivers of other runs for a
+# name too: ours is of this run.
 
 load lib
 
 setup_file() {
     require_mounts
     work_make
+    WEB=$(basename "$WORK")-web
+    export WEB
     engines_start
     podman_in_path
 }
@@ -34,17 +37,6 @@ teardown() {
     STORE=$WORK/store
 }
 
-# volctl runs the command as people have it: with its own idea of where things are.
-podman_in_path() {
-    mkdir "$WORK/bin"
-    cat >"$WORK/bin/podman" <<END
-#!/bin/sh
-exec $(type -P podman) --root $WORK/p/g --runroot $WORK/p/r --tmpdir $WORK/p/t --runtime runc \\
-    --log-level error "\$@"
-END
-    chmod +x "$WORK/bin/podman"
-}
-
 labels() {
     "$1" volume inspect --format '{{json .Labels}}' "$2" | jq -cS .
 }
@@ -53,14 +45,14 @@ data_of() {
     "$1" volume inspect --format '{{.Mountpoint}}' "$2"
 }
 
-# prepare ENGINE: container box with volume web and an anonymous one, whose name is in $ANONYMOUS.
+# prepare ENGINE: container box with volume $WEB and an anonymous one, whose name is in $ANONYMOUS.
 prepare() {
-    "$1" volume create --label team=a --label '"list=b,c"' web >/dev/null 2>&1 ||
-        "$1" volume create --label team=a --label list=b,c web >/dev/null
-    start_container "$1" box -v web:/data -v /other
+    "$1" volume create --label team=a --label '"list=b,c"' "$WEB" >/dev/null 2>&1 ||
+        "$1" volume create --label team=a --label list=b,c "$WEB" >/dev/null
+    start_container "$1" box -v "$WEB:/data" -v /other
     "$1" exec box sh -c 'echo of web >/data/file; ln /data/file /data/hard; chown 33:44 /data
         chmod 2750 /data; echo of other >/other/file'
-    ANONYMOUS=$("$1" volume ls -q | grep -v '^web$')
+    ANONYMOUS=$("$1" volume ls -q -f driver=local | grep -vx "$WEB")
     [[ $ANONYMOUS =~ ^[0-9a-f]{64}$ ]]
 }
 
@@ -71,33 +63,33 @@ comes_and_goes_back() {
 
     prepare "$engine"
     fails volctl adopt "$engine" --all
-    [[ $output == *'web: it is in use by running containers: box'* ]]
+    [[ $output == *"$WEB: it is in use by running containers: box"* ]]
     "$engine" stop -t 0 box >/dev/null
     fails volctl adopt "$engine" --all
-    [[ $output == *'web: stopped containers have it: box'* ]]
+    [[ $output == *"$WEB: stopped containers have it: box"* ]]
     [ -z "$(volctl ls -q)" ]
     "$engine" rm box >/dev/null
-    inode=$(stat -c %i "$(data_of "$engine" web)/file")
-    given=$(labels "$engine" web)
-    created=$("$engine" volume inspect web | jq -r '.[0].CreatedAt' | cut -c 1-19)
+    inode=$(stat -c %i "$(data_of "$engine" "$WEB")/file")
+    given=$(labels "$engine" "$WEB")
+    created=$("$engine" volume inspect "$WEB" | jq -r '.[0].CreatedAt' | cut -c 1-19)
 
-    [ "$(volctl adopt "$engine" --all --dry-run --format json | jq -r '[.[].How] | unique[]')" = rename ]
+    [ "$(volctl adopt "$engine" --all --dry-run --format json | jq -r '[.[].How | values] | unique[]')" = rename ]
     volctl adopt "$engine" --all
-    [ -z "$("$engine" volume ls -q)" ]
-    [ "$(volctl ls -q | sort)" = "$(printf '%s\n' "$ANONYMOUS" web | sort)" ]
-    [ "$(volctl inspect web | jq -cS '.[0].Labels')" = "$given" ]
-    [ "$(volctl inspect web | jq -r '.[0].CreatedAt' | cut -c 1-19)" = "$created" ]
+    [ -z "$("$engine" volume ls -q -f driver=local)" ]
+    [ "$(volctl ls -q | sort)" = "$(printf '%s\n' "$ANONYMOUS" "$WEB" | sort)" ]
+    [ "$(volctl inspect "$WEB" | jq -cS '.[0].Labels')" = "$given" ]
+    [ "$(volctl inspect "$WEB" | jq -r '.[0].CreatedAt' | cut -c 1-19)" = "$created" ]
     [ "$(volctl inspect "$ANONYMOUS" | jq -r '.[0].Kind')" = anonymous ]
     [ "$(stat -c %i "$STORE"/volumes/*/data/hard)" = "$inode" ]
-    [ "$(stat -c '%u:%g %a' "$TREE/web")" = '33:44 2750' ]
-    [ "$("in_$engine" -v "$TREE/web:/data" "$IMAGE" cat /data/file)" = 'of web' ]
+    [ "$(stat -c '%u:%g %a' "$TREE/$WEB")" = '33:44 2750' ]
+    [ "$("in_$engine" -v "$TREE/$WEB:/data" "$IMAGE" cat /data/file)" = 'of web' ]
 
     volctl adopt --undo -y
     [ -z "$(volctl ls -q)" ]
-    [ "$(labels "$engine" web)" = "$given" ]
-    [ "$(stat -c %i "$(data_of "$engine" web)/file")" = "$inode" ]
-    [ "$(stat -c '%u:%g %a' "$(data_of "$engine" web)")" = '33:44 2750' ]
-    [ "$("in_$engine" -v web:/data -v "$ANONYMOUS:/other" "$IMAGE" cat /data/file /other/file)" = \
+    [ "$(labels "$engine" "$WEB")" = "$given" ]
+    [ "$(stat -c %i "$(data_of "$engine" "$WEB")/file")" = "$inode" ]
+    [ "$(stat -c '%u:%g %a' "$(data_of "$engine" "$WEB")")" = '33:44 2750' ]
+    [ "$("in_$engine" -v "$WEB:/data" -v "$ANONYMOUS:/other" "$IMAGE" cat /data/file /other/file)" = \
         $'of web\nof other' ]
 }
 
@@ -112,10 +104,10 @@ comes_and_goes_back() {
 forced() {
     prepare "$1"
     "$1" stop -t 0 box >/dev/null
-    volctl adopt "$1" web --force
-    [ "$(cat "$TREE/web/file")" = 'of web' ]
+    volctl adopt "$1" "$WEB" --force
+    [ "$(cat "$TREE/$WEB/file")" = 'of web' ]
     fails "$1" start box
-    volctl adopt --undo web
+    volctl adopt --undo "$WEB"
     "$1" start box >/dev/null
     [ "$("$1" exec box cat /data/file)" = 'of web' ]
 }
@@ -133,11 +125,11 @@ forced() {
 copied() {
     prepare "$1"
     "$1" rm -f box >/dev/null
-    volctl adopt "$1" web --copy
-    [ "$(cat "$TREE/web/file")" = 'of web' ]
-    [ "$("in_$1" -v web:/data "$IMAGE" cat /data/file)" = 'of web' ]
-    fails volctl adopt "$1" web
-    volctl rm web
+    volctl adopt "$1" "$WEB" --copy
+    [ "$(cat "$TREE/$WEB/file")" = 'of web' ]
+    [ "$("in_$1" -v "$WEB:/data" "$IMAGE" cat /data/file)" = 'of web' ]
+    fails volctl adopt "$1" "$WEB"
+    volctl rm "$WEB"
 }
 
 @test "a copy leaves the engine its own" {
@@ -147,13 +139,13 @@ copied() {
 other_file_system() {
     prepare "$1"
     "$1" rm -f box >/dev/null
-    volctl adopt "$1" web >"$WORK/out"
+    volctl adopt "$1" "$WEB" >"$WORK/out"
     grep -q 'copy *adopted' "$WORK/out"
-    [ "$("$1" volume ls -q)" = "$ANONYMOUS" ]
-    [ "$(stat -c '%u:%g %a %h' "$TREE/web" "$TREE/web/file" | cut -d ' ' -f 1,2)" = $'33:44 2750\n0:0 644' ]
-    [ "$(stat -c %i "$TREE/web/file")" = "$(stat -c %i "$TREE/web/hard")" ]
-    volctl adopt --undo web
-    [ "$("in_$1" -v web:/data "$IMAGE" cat /data/file)" = 'of web' ]
+    [ "$("$1" volume ls -q -f driver=local)" = "$ANONYMOUS" ]
+    [ "$(stat -c '%u:%g %a %h' "$TREE/$WEB" "$TREE/$WEB/file" | cut -d ' ' -f 1,2)" = $'33:44 2750\n0:0 644' ]
+    [ "$(stat -c %i "$TREE/$WEB/file")" = "$(stat -c %i "$TREE/$WEB/hard")" ]
+    volctl adopt --undo "$WEB"
+    [ "$("in_$1" -v "$WEB:/data" "$IMAGE" cat /data/file)" = 'of web' ]
 }
 
 @test "from another file system volumes are copied, and back" {
@@ -188,19 +180,19 @@ killed() {
         -o /dev/null 3>&- 2>/dev/null &
     tracer=$!
     eventually 20 grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$DAEMON_PID/status"
-    fails volctl adopt "$1" web
+    fails volctl adopt "$1" "$WEB"
     wait "$tracer" || true
     daemon_wait_end
     umount -l "$TREE"
     [ -n "$(ls "$STORE/adopting")" ]
-    [ ! -e "$(data_of "$1" web)" ]
+    [ ! -e "$(data_of "$1" "$WEB")" ]
     daemon_start_foreground
-    [ "$(cat "$TREE/web/file")" = 'of web' ]
+    [ "$(cat "$TREE/$WEB/file")" = 'of web' ]
     [ -z "$(ls "$STORE/adopting")" ]
-    volctl adopt "$1" web
-    [ "$("$1" volume ls -q)" = "$ANONYMOUS" ]
-    volctl adopt --undo web
-    [ "$("in_$1" -v web:/data "$IMAGE" cat /data/file)" = 'of web' ]
+    volctl adopt "$1" "$WEB"
+    [ "$("$1" volume ls -q -f driver=local)" = "$ANONYMOUS" ]
+    volctl adopt --undo "$WEB"
+    [ "$("in_$1" -v "$WEB:/data" "$IMAGE" cat /data/file)" = 'of web' ]
 }
 
 @test "the daemon is killed in the middle, and the same again does the rest" {

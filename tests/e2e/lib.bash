@@ -7,6 +7,7 @@
 #   docker …  podman …    the commands, against the private engines; the image is $IMAGE
 #   podman_serve          podman's API, which needs a process of its own; podman_stop ends it
 #   docker_kill, podman_unserve KILL   by SIGKILL; docker_start and podman_serve start again
+#   podman_in_path        the private podman as a command in $WORK/bin, for programs that run it
 #   in_docker ARG…        docker run, no network, removed at its end
 #   in_podman ARG…        podman run, the same
 #   each_engine FUNCTION  calls FUNCTION docker, FUNCTION podman
@@ -138,6 +139,17 @@ podman() {
 podman_find() {
     podman_command=(env podman --root "$WORK/p/g" --runroot "$WORK/p/r" --tmpdir "$WORK/p/t"
         --runtime runc --log-level error)
+}
+
+# volctl runs the command as people have it: with its own idea of where things are.
+podman_in_path() {
+    mkdir "$WORK/bin"
+    cat >"$WORK/bin/podman" <<END
+#!/bin/sh
+exec $(type -P podman) --root $WORK/p/g --runroot $WORK/p/r --tmpdir $WORK/p/t --runtime runc \\
+    --log-level error "\$@"
+END
+    chmod +x "$WORK/bin/podman"
 }
 
 podman_serve() {
