@@ -11,14 +11,15 @@
  *
  * Locks: a stripe for each volume name, held over a whole change including its
  * system calls; several are taken in order. Under a stripe the locks of access, catalog,
- * table, usage, copies, the watch, problems, the audit and the ring of events are taken and dropped
- * again. No path that comes from
- * outside is resolved under one (volume_copy.c says why). Events are told with no
- * stripe held, as they may wait for the kernel, and that for the tree.
+ * table, usage, copies, the watch, problems, the audit, the ring of events and what leaves are
+ * taken and dropped again. No path that comes from outside is resolved under one (volume_copy.c
+ * says why). Events are told with no stripe held, as they may wait for the kernel, and that for the
+ * tree.
  */
 #include "fs/volume.h"
 
 #include "catalog/cleanup.h"
+#include "fs/leaving.h"
 #include "fs/process.h"
 #include "fs/transfer.h"
 #include "fs/volume_private.h"
@@ -71,10 +72,11 @@ static struct volumes *volumes_new(const char *mountpoint)
     volumes->copies = copies_new();
     volumes->engines = engines_new();
     volumes->transfers = transfers_new();
+    volumes->leaving = leaving_new();
     volumes->ring = event_ring_new(EVENT_RING_DEFAULT);
     volumes->audit = volumes->ring ? audit_new(volumes->ring) : NULL;
     if (volumes->mountpoint && volumes->table && volumes->copies && volumes->engines &&
-        volumes->transfers && volumes->audit)
+        volumes->transfers && volumes->leaving && volumes->audit)
         return volumes;
     return volumes_free(volumes);
 }
@@ -87,6 +89,7 @@ struct volumes *volumes_free(struct volumes *volumes)
     copies_free(volumes->copies);
     engines_free(volumes->engines);
     transfers_free(volumes->transfers);
+    leaving_free(volumes->leaving);
     audit_free(volumes->audit);
     event_ring_free(volumes->ring);
     usage_free(volumes->usage);

@@ -59,6 +59,17 @@ int volumes_adopt(struct volumes *volumes, const struct adopt_request *request, 
  */
 int volumes_give_back(struct volumes *volumes, const char *name, struct error *e);
 
+/*
+ * It is about to be given back: engines are not to find it by their volume driver, as they make no
+ * volume of their own under a name that a driver has. Until volumes_give_back has ended,
+ * volumes_stay, or LEAVING_SECONDS have passed. ERROR_NOT_FOUND, ERROR_IN_USE, ERROR_NOT_EMPTY,
+ * ERROR_REQUEST_INVALID: as of volumes_give_back; ERROR_LIMIT: too many are.
+ */
+int volumes_leave(struct volumes *volumes, const char *name, struct error *e);
+/* They find it again, unless it is on its way. */
+void volumes_stay(struct volumes *volumes, const char *name);
+bool volumes_is_leaving(struct volumes *volumes, const char *name);
+
 /* ERROR_NOT_FOUND: there is no such volume, or it was not taken over. */
 int volumes_adoption_get(struct volumes *volumes, const char *name, struct volume *out,
                          struct adoption *from, struct error *e);

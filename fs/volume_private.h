@@ -52,6 +52,7 @@ struct volumes {
     struct copies *copies;   /* volume_copy.c */
     struct engines *engines; /* volume_use.c */
     struct transfers *transfers;
+    struct leaving *leaving;
     struct event_ring *ring;
     struct audit *audit;
 

@@ -4,8 +4,11 @@
  * On one file system it is one rename under the stripe. Else it is copied beside its place with no
  * lock held; when that is whole, and nothing was changed in the volume since, the copy takes its
  * place and the volume goes. Whatever dies, the volume stays until the engine's directory is whole.
+ *
+ * From volumes_leave on, and while it goes, engines do not find it through the plugin.
  */
 #include "catalog/cleanup.h"
+#include "fs/leaving.h"
 #include "fs/origin.h"
 #include "fs/store_adopt.h"
 #include "fs/transfer.h"
@@ -19,6 +22,7 @@
 
 #define BESIDE_PREFIX ".volumefs-"
 
+enum { NS_PER_S = 1000 * 1000 * 1000 };
 enum { BESIDE_SIZE = sizeof(BESIDE_PREFIX) + VOLUME_ID_LENGTH };
 
 struct giving {
@@ -27,6 +31,7 @@ struct giving {
     struct volume volume;
     struct volume_ref ref;
     struct adoption adoption;
+    char held[VOLUME_ID_LENGTH + 1]; /* "": not yet; engines do not find it */
     struct origin origin;
     struct transfer transfer;
     struct timespec since;
@@ -72,6 +77,34 @@ static int check_unused(struct giving *giving, struct error *e)
     volumes_review_uses(giving->volumes);
     r = volumes_scan_live(giving->volumes, &live, e);
     return r ? r : volume_refuse_if_used(giving->volumes, &giving->volume, &live, e);
+}
+
+static int64_t monotonic_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* With the stripe held: whoever mounted it before was seen. */
+static int hide(struct giving *giving, int (*how)(struct leaving *, const char *, int64_t),
+                struct error *e)
+{
+    int r = how(giving->volumes->leaving, giving->volume.id, monotonic_now());
+
+    return r ? error_set(e, r, "%d volumes are being given back already; wait for one of them",
+                         LEAVING_MAX)
+             : 0;
+}
+
+static int hold(struct giving *giving, struct error *e)
+{
+    int r = hide(giving, leaving_hold, e);
+
+    if (r == 0)
+        memcpy(giving->held, giving->volume.id, sizeof(giving->held));
+    return r;
 }
 
 static int check_place(struct giving *giving, struct error *e)
@@ -240,6 +273,8 @@ static int give(struct giving *giving, struct error *e)
     if (r == 0)
         r = check_place(giving, e);
     if (r == 0)
+        r = hold(giving, e);
+    if (r == 0)
         r = give_directory(giving, e);
     stripes_unlock(giving->volumes, stripe);
     return r == -EXDEV ? give_copy(giving, e) : r;
@@ -260,29 +295,90 @@ static int give_failed(const struct giving *giving, int r, const struct error *w
                      r < 0 ? strerror(-r) : error_code_name(r));
 }
 
+/* What was to be given back and is here all the same is found again at once. */
+static int give_and_tell(struct giving *giving, struct error *e)
+{
+    struct volumes *volumes = giving->volumes;
+    struct error why = {0};
+    int r = transfer_begin(volumes->transfers, &giving->transfer);
+
+    if (r == 0) {
+        r = give(giving, &why);
+        if (giving->held[0])
+            leaving_end(volumes->leaving, giving->held);
+        else
+            volumes_stay(volumes, giving->name);
+        transfer_end(volumes->transfers, &giving->transfer);
+    } else if (r == -EBUSY) {
+        r = error_set(&why, ERROR_IN_USE, "that is going on already");
+    }
+    if (r)
+        return give_failed(giving, r, &why, e);
+    volumes_tell_removed(volumes, giving->name, giving->ref);
+    return 0;
+}
+
 int volumes_give_back(struct volumes *volumes, const char *name, struct error *e)
 {
     _cleanup_(giving_deinit) struct giving giving = {.volumes = volumes,
                                                      .name = name,
                                                      .origin = ORIGIN_INIT,
                                                      .transfer = {.name = name, .leaving = true}};
-    struct error why = {0};
     int r;
 
     if (transfer_look(volumes->transfers, name, true, NULL, NULL, NULL) == TRANSFER_COMING)
         return 0;
     r = volumes_refresh_engines(volumes, e);
+    if (r == 0)
+        return give_and_tell(&giving, e);
+    volumes_stay(volumes, name);
+    return r;
+}
+
+/* ---- before: engines do not find it ------------------------------------------------------- */
+
+/* The engine would take it for its own, and remove it with the volume if that has to go again. */
+static int check_nothing_there(struct giving *giving, struct error *e)
+{
+    struct error why = {0};
+    int r = check_place(giving, &why);
+
+    return r == ERROR_NOT_EMPTY ? error_set(e, r, "%s", why.text) : 0;
+}
+
+int volumes_leave(struct volumes *volumes, const char *name, struct error *e)
+{
+    _cleanup_(giving_deinit) struct giving giving = {
+        .volumes = volumes, .name = name, .origin = ORIGIN_INIT};
+    uint64_t stripe = stripe_of(name);
+    int r = volumes_refresh_engines(volumes, e);
+
     if (r)
         return r;
-    r = transfer_begin(volumes->transfers, &giving.transfer);
-    if (r == 0) {
-        r = give(&giving, &why);
-        transfer_end(volumes->transfers, &giving.transfer);
-    } else if (r == -EBUSY) {
-        r = error_set(&why, ERROR_IN_USE, "that is going on already");
-    }
-    if (r)
-        return give_failed(&giving, r, &why, e);
-    volumes_tell_removed(volumes, name, giving.ref);
-    return 0;
+    stripes_lock(volumes, stripe);
+    r = look_up(&giving, e);
+    if (r == 0)
+        r = check_unused(&giving, e);
+    if (r == 0)
+        r = check_nothing_there(&giving, e);
+    if (r == 0)
+        r = hide(&giving, leaving_begin, e);
+    stripes_unlock(volumes, stripe);
+    return r;
+}
+
+void volumes_stay(struct volumes *volumes, const char *name)
+{
+    struct volume_entry entry;
+
+    if (volume_table_find(volumes->table, name, &entry))
+        leaving_withdraw(volumes->leaving, entry.id);
+}
+
+bool volumes_is_leaving(struct volumes *volumes, const char *name)
+{
+    struct volume_entry entry;
+
+    return volume_table_find(volumes->table, name, &entry) &&
+           leaving_has(volumes->leaving, entry.id, monotonic_now());
 }

@@ -122,3 +122,23 @@ int handle_adoption_undo(const struct request *request, struct response *respons
     response->status = 204;
     return r;
 }
+
+int handle_adoption_leave(const struct request *request, struct response *response, struct error *e)
+{
+    int r = check_root(request, e);
+
+    if (r == 0)
+        r = volumes_leave(volumes_of(request), request->arguments[0], e);
+    response->status = 204;
+    return r;
+}
+
+int handle_adoption_stay(const struct request *request, struct response *response, struct error *e)
+{
+    int r = check_root(request, e);
+
+    if (r == 0)
+        volumes_stay(volumes_of(request), request->arguments[0]);
+    response->status = 204;
+    return r;
+}

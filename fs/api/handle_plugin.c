@@ -4,11 +4,15 @@
  *
  * Engines take an error of Get for "there is no such volume", and forget what they know of it. So
  * only that answer is one; whatever else fails cuts the connection, and they try again.
+ *
+ * A volume that is about to go back to the engine it came from is not there for any of them, and
+ * its name is not free.
  */
 #include "fs/api/codec.h"
 #include "fs/api/handlers.h"
 
 #include "catalog/cleanup.h"
+#include "fs/volume_adopt.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,6 +38,23 @@ static int respond_done(struct response *response)
 static int read_body(const struct request *request, struct plugin_body *out, struct error *e)
 {
     return codec_read_plugin(request->body, request->body_length, out, e);
+}
+
+static int check_shown(const struct request *request, const char *name, struct error *e)
+{
+    if (!volumes_is_leaving(volumes_of(request), name))
+        return 0;
+    return error_set(e, ERROR_NOT_FOUND, "get %s: no such volume", name);
+}
+
+static int check_stays(const struct request *request, const char *name, struct error *e)
+{
+    if (!volumes_is_leaving(volumes_of(request), name))
+        return 0;
+    return error_set(e, ERROR_IN_USE,
+                     "volume \"%s\" is being given back to the engine that it came from "
+                     "(volctl adopt --undo); try again when that is done",
+                     name);
 }
 
 int plugin_activate(const struct request *request, struct response *response, struct error *e)
@@ -64,6 +85,8 @@ int plugin_create(const struct request *request, struct response *response, stru
 
     if (r == 0)
         r = name_check_volume(body.name, e); /* none is not an anonymous one here */
+    if (r == 0)
+        r = check_stays(request, body.name, e);
     if (r != 0)
         return r;
     wanted.name = body.name;
@@ -77,6 +100,8 @@ int plugin_remove(const struct request *request, struct response *response, stru
     _cleanup_(plugin_body_deinit) struct plugin_body body = {0};
     int r = read_body(request, &body, e);
 
+    if (r == 0)
+        r = check_stays(request, body.name, e);
     if (r == 0) /* one that is gone already, too */
         r = volumes_remove(volumes_of(request), body.name, REMOVE_FORCE, ORIGIN_API, e);
     return r ? r : respond_done(response);
@@ -96,6 +121,8 @@ int plugin_mount(const struct request *request, struct response *response, struc
     _cleanup_(plugin_body_deinit) struct plugin_body body = {0};
     int r = read_body(request, &body, e);
 
+    if (r == 0)
+        r = check_shown(request, body.name, e);
     if (r == 0)
         r = volumes_mount(volumes_of(request), body.name, body.id, request->peer, e);
     return r ? r : respond_mountpoint(request, response, body.name);
@@ -124,6 +151,8 @@ int plugin_path(const struct request *request, struct response *response, struct
     int r = read_body(request, &body, e);
 
     if (r == 0)
+        r = check_shown(request, body.name, e);
+    if (r == 0)
         r = volumes_get(volumes_of(request), body.name, &volume, e);
     return r ? only_not_found(r) : respond_mountpoint(request, response, body.name);
 }
@@ -136,6 +165,8 @@ int plugin_get(const struct request *request, struct response *response, struct 
     struct json_t *answer, *state;
     int r = read_body(request, &body, e);
 
+    if (r == 0)
+        r = check_shown(request, body.name, e);
     if (r == 0)
         r = volumes_get(volumes, body.name, &volume, e);
     if (r != 0)
@@ -150,6 +181,7 @@ int plugin_get(const struct request *request, struct response *response, struct 
 /* ---- list ----------------------------------------------------------------- */
 
 struct listing {
+    const struct request *request;
     struct json_t *volumes;
     const char *mountpoint;
 };
@@ -158,13 +190,16 @@ static int visit_listed(void *context, const struct volume *volume)
 {
     struct listing *listing = context;
 
+    if (volumes_is_leaving(volumes_of(listing->request), volume->name))
+        return 0;
     return codec_array_add(listing->volumes, codec_plugin_volume(volume, listing->mountpoint));
 }
 
 int plugin_list(const struct request *request, struct response *response, struct error *e)
 {
     struct volumes *volumes = volumes_of(request);
-    struct listing listing = {.volumes = codec_array(), .mountpoint = volumes_mountpoint(volumes)};
+    struct listing listing = {
+        .request = request, .volumes = codec_array(), .mountpoint = volumes_mountpoint(volumes)};
     int r = volumes_each_uncounted(volumes, NULL, visit_listed, &listing, e);
 
     if (r == 0)

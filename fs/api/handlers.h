@@ -89,6 +89,9 @@ int handle_adoption_create(const struct request *request, struct response *respo
                            struct error *e);
 int handle_adoption_get(const struct request *request, struct response *response, struct error *e);
 int handle_adoption_undo(const struct request *request, struct response *response, struct error *e);
+int handle_adoption_leave(const struct request *request, struct response *response,
+                          struct error *e);
+int handle_adoption_stay(const struct request *request, struct response *response, struct error *e);
 
 int handle_status(const struct request *request, struct response *response, struct error *e);
 int handle_usage(const struct request *request, struct response *response, struct error *e);

@@ -35,6 +35,8 @@ static const struct route routes[] = {
     {HTTP_POST, "/volumefs/adoptions", handle_adoption_create, {NULL}, true},
     {HTTP_GET, "/volumefs/adoptions/:", handle_adoption_get, {NULL}},
     {HTTP_DELETE, "/volumefs/adoptions/:", handle_adoption_undo, {NULL}, true},
+    {HTTP_POST, "/volumefs/adoptions/:/leave", handle_adoption_leave, {NULL}},
+    {HTTP_DELETE, "/volumefs/adoptions/:/leave", handle_adoption_stay, {NULL}},
     {HTTP_GET, "/volumefs/containers", handle_container_list, {NULL}},
     {HTTP_POST, "/volumefs/containers", handle_container_create, {NULL}, true},
     {HTTP_POST, "/volumefs/containers/prune", handle_container_prune, {NULL}},

@@ -442,6 +442,24 @@ int volumes_give_back(struct volumes *volumes, const char *name, struct error *e
     return begin(e, "give back %s", name);
 }
 
+int volumes_leave(struct volumes *volumes, const char *name, struct error *e)
+{
+    (void)volumes;
+    return begin(e, "leave %s", name);
+}
+
+void volumes_stay(struct volumes *volumes, const char *name)
+{
+    (void)volumes;
+    (void)begin(NULL, "stay %s", name);
+}
+
+bool volumes_is_leaving(struct volumes *volumes, const char *name)
+{
+    (void)volumes;
+    return fake_volumes.leaving && strcmp(name, "web") == 0;
+}
+
 int volumes_adoption_get(struct volumes *volumes, const char *name, struct volume *out,
                          struct adoption *from, struct error *e)
 {

@@ -20,6 +20,7 @@ struct fake_volumes {
     bool data_checked;
     bool unseen;       /* what an engine has mounted */
     bool dead_mount;   /* a container's */
+    bool leaving;      /* "web" is about to go back to its engine */
     bool engine_away;  /* an engine that was followed */
     unsigned delay_ms; /* each call takes so long */
     unsigned inside;   /* calls at this moment, and the most there were */

@@ -83,6 +83,9 @@ static const struct ask adoption_asks[] = {
      "'CreatedAt' must be a time"},
     {"POST", "/volumefs/adoptions", "{" SITE ",\"Path\":\"/\"}", 400, "", "unknown key 'Path'"},
     {"DELETE", "/volumefs/adoptions/web", NULL, 204, "give back web", ""},
+    {"POST", "/volumefs/adoptions/web/leave", NULL, 204, "leave web", ""},
+    {"DELETE", "/volumefs/adoptions/web/leave", NULL, 204, "stay web", ""},
+    {"GET", "/volumefs/adoptions/web/leave", NULL, 405, "", "Allow: POST, DELETE"},
     {"PATCH", "/volumefs/adoptions/web", "{}", 405, "", "Allow: GET, HEAD, DELETE"},
 };
 
@@ -99,6 +102,15 @@ static void test_adoptions_are_for_root(void **state)
         }
         check_ask(&a);
     }
+}
+
+static void test_what_cannot_leave_is_refused(void **state)
+{
+    (void)state;
+    fake_volumes.result = ERROR_IN_USE;
+    fake_volumes.text = "volume web: app has it";
+    assert_int_equal(ask("POST", "/volumefs/adoptions/web/leave", NULL),
+                     geteuid() == 0 ? 409 : 403);
 }
 
 static void test_adopted_before_is_200(void **state)
@@ -144,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_adoptions_are_for_root, setup),
+        cmocka_unit_test_setup(test_what_cannot_leave_is_refused, setup),
         cmocka_unit_test_setup(test_adopted_before_is_200, setup),
     };
 

@@ -151,6 +151,46 @@ static void test_get_says_absent_or_nothing(void **state)
     assert_string_equal(answer_body(), "{\"Err\":\"get web: no such volume\"}");
 }
 
+/* "web" is about to go back to its engine, "db" is not. */
+static const struct {
+    const char *path, *name;
+    int status;
+    const char *call, *answer;
+} leaving_asks[] = {
+    {"/VolumeDriver.Get", "web", 500, "", "{\"Err\":\"get web: no such volume\"}"},
+    {"/VolumeDriver.Path", "web", 500, "", "{\"Err\":\"get web: no such volume\"}"},
+    {"/VolumeDriver.Mount", "web", 500, "", "{\"Err\":\"get web: no such volume\"}"},
+    {"/VolumeDriver.Create", "web", 500, "", NULL},
+    {"/VolumeDriver.Remove", "web", 500, "", NULL},
+    {"/VolumeDriver.Unmount", "web", 200, "unmount web i", "{\"Err\":\"\"}"},
+    {"/VolumeDriver.List", "web", 200, "each uncounted",
+     "{\"Volumes\":[" VOLUME("db") "}],\"Err\":\"\"}"},
+    {"/VolumeDriver.Path", "db", 200, "get db",
+     "{\"Mountpoint\":\"/mnt/volumes/db\",\"Err\":\"\"}"},
+    {"/VolumeDriver.Mount", "db", 200, "mount db i by us", NULL},
+    {"/VolumeDriver.Create", "db", 200, "create or take db - rw", NULL},
+    {"/VolumeDriver.Remove", "db", 200, "remove db 2 0", NULL},
+};
+
+static void test_what_leaves_is_not_there(void **state)
+{
+    (void)state;
+    fake_volumes.leaving = true;
+    for (size_t i = 0; i < sizeof(leaving_asks) / sizeof(leaving_asks[0]); i++) {
+        const char *answer = leaving_asks[i].answer;
+        char body[64];
+
+        snprintf(body, sizeof(body), "{\"Name\":\"%s\",\"ID\":\"i\"}", leaving_asks[i].name);
+        fake_volumes.call[0] = 0;
+        assert_int_equal(ask(leaving_asks[i].path, DOCKER, body), leaving_asks[i].status);
+        assert_string_equal(fake_volumes.call, leaving_asks[i].call);
+        if (answer)
+            assert_string_equal(answer_body(), answer);
+        else if (leaving_asks[i].status != 200)
+            assert_non_null(strstr(answer_body(), "\\\"web\\\" is being given back"));
+    }
+}
+
 static void test_size_is_left_out_where_not_known(void **state)
 {
     (void)state;
@@ -238,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup(test_every_call, setup),
         cmocka_unit_test_setup(test_errors_are_500_with_a_text, setup),
         cmocka_unit_test_setup(test_get_says_absent_or_nothing, setup),
+        cmocka_unit_test_setup(test_what_leaves_is_not_there, setup),
         cmocka_unit_test_setup(test_size_is_left_out_where_not_known, setup),
         cmocka_unit_test_setup(test_only_post, setup),
         cmocka_unit_test_setup(test_inherited_socket, setup),
