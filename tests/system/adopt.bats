@@ -409,6 +409,85 @@ copying() {
     [ "$(cat "$(data_of web)/file")" = 'of web' ]
 }
 
+# plugin CALL [NAME]: as an engine does; prints the answer.
+plugin() {
+    curl -sS --max-time 10 --unix-socket "$WORK/plugin.sock" -H 'Content-Type:' \
+        -d "{\"Name\":\"${2-}\",\"ID\":\"some-id\"}" "http://localhost/VolumeDriver.$1"
+}
+
+is_hidden() {
+    [ "$(plugin Get web)" = '{"Err":"get web: no such volume"}' ]
+    [ "$(plugin Path web)" = '{"Err":"get web: no such volume"}' ]
+    [ "$(plugin List | jq -c '[.Volumes[].Name]')" = '["db"]' ]
+}
+
+is_shown() {
+    [ "$(plugin Get web | jq -r .Volume.Name)" = web ]
+    [ "$(plugin List | jq -c '[.Volumes[].Name]')" = '["db","web"]' ]
+}
+
+@test "engines do not find what is about to go back, and do again if it stays" {
+    engine_volume web
+    volctl adopt docker web
+    mkdir "$TREE/db"
+    adoptions POST web/leave
+    is_hidden
+    [ "$(plugin Mount web)" = '{"Err":"get web: no such volume"}' ]
+    [[ $(plugin Create web) == *'is being given back'* ]]
+    [[ $(plugin Remove web) == *'is being given back'* ]]
+    [ "$(cat "$TREE/web/file")" = 'of web' ]
+    adoptions DELETE web/leave
+    is_shown
+    adoptions POST web/leave
+    is_hidden
+    mkdir -p "$(data_of web)"
+    touch "$(data_of web)/other"
+    fails adoptions DELETE web
+    is_shown
+    fails volctl adopt --undo web # before the engine has made one
+    [[ $output == *'has files in it'* ]]
+    fails grep 'POST /volumes/create' "$ENGINE/log"
+    is_shown
+    rm "$(data_of web)/other"
+    volctl adopt --undo web
+    [[ $(plugin Create web) == '{"Err":""}' ]]
+    is_shown
+}
+
+@test "engines find what cannot go back" {
+    engine_volume web
+    mkdir "$TREE/db"
+    volctl adopt docker web --copy
+    fails api POST adoptions/web/leave
+    [[ $output == *'was copied, and docker has its own still'* ]]
+    fails api POST adoptions/db/leave
+    [[ $output == *'was not taken over'* ]]
+    fails api POST adoptions/none/leave
+    [[ $output == *'no such volume'* ]]
+    volctl rm web
+    volctl adopt docker web
+    volctl attach box -v web:/d
+    fails api POST adoptions/web/leave
+    [[ $output == *'volume \"web\" is in use by box:/d'* ]]
+    is_shown
+}
+
+# It is killed once the data is there, before it says so (the catalog is written after that).
+@test "what the engine has got stays there if the daemon does not answer" {
+    engine_volume web
+    volctl adopt docker web
+    strace -f -qq -p "$DAEMON_PID" -e trace=fdatasync -e inject=fdatasync:signal=KILL:when=1 \
+        -o /dev/null 3>&- 2>/dev/null &
+    eventually 20 grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$DAEMON_PID/status"
+    fails volctl adopt --undo web
+    wait $! || true
+    daemon_wait_end
+    umount -l "$TREE"
+    [ "$(cat "$(data_of web)/file")" = 'of web' ]
+    daemon_start_foreground
+    [ -z "$(volctl ls -q)" ]
+}
+
 @test "the engine that keeps its volumes elsewhere now gets none" {
     engine_volume web
     volctl adopt docker web

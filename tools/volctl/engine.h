@@ -26,6 +26,8 @@ struct engine_kind {
     int (*remove)(struct engine *engine, const char *name, struct error *e);
     /* Makes an empty volume. */
     int (*create)(struct engine *engine, const char *name, const json_t *labels, struct error *e);
+    /* Has it ask its volume drivers what they have; NULL: it does, whenever it is asked. */
+    int (*reload)(struct engine *engine, struct error *e);
 };
 
 extern const struct engine_kind engine_docker;

@@ -198,8 +198,18 @@ static int podman_create(struct engine *engine, const char *name, const json_t *
     return program_read(arguments, NULL, e);
 }
 
+/* Fails also when a volume that no driver has any more is taken off its list. */
+static int podman_reload(struct engine *engine, struct error *e)
+{
+    static const char *const arguments[] = {"podman", "volume", "reload", NULL};
+
+    (void)engine;
+    return program_read(arguments, NULL, e);
+}
+
 const struct engine_kind engine_podman = {.name = "podman",
                                           .title = "Podman",
                                           .list = podman_list,
                                           .remove = podman_remove,
-                                          .create = podman_create};
+                                          .create = podman_create,
+                                          .reload = podman_reload};
