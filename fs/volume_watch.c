@@ -154,7 +154,7 @@ static void watched_remove(struct watch *watch, struct watched *watched)
     *place = watched->next;
     pthread_mutex_unlock(&watch->mutex);
     caller_known_remove(watched->container_id, watched->pid); /* before its pid is another's */
-    close(watched->pidfd); /* and so it leaves the epoll set */
+    close(watched->pidfd);                                    /* and so it leaves the epoll set */
     free(watched);
 }
 
