@@ -271,13 +271,25 @@ is_asked_before_a_removal() {
     [ "$(volume_attribute "$TREE/web" refs)" = one:/webapp:ro ]
 }
 
+label_is() {
+    [ "$(volume_attribute "$TREE/$1" label)" = "$2" ]
+}
+
+takes_labels_over() {
+    local engine=$1
+
+    make_volume "$engine" web
+    create_container "$engine" one -v web:/webapp:z
+    eventually 5 label_is web shared
+    "$engine" rm one >/dev/null
+    create_container "$engine" one -v web:/webapp:Z
+    eventually 5 label_is web private
+    "$engine" rm one >/dev/null
+    "$engine" volume rm web >/dev/null
+}
+
 @test "with z and Z in an engine's specification the volume has that label" {
-    make_volume docker web
-    create_container docker one -v web:/webapp:z
-    eventually 5 sh -c "[ \$(getfattr --only-values -n user.volume.label $TREE/web 2>/dev/null) = shared ]"
-    docker rm one >/dev/null
-    create_container docker one -v web:/webapp:Z
-    eventually 5 sh -c "[ \$(getfattr --only-values -n user.volume.label $TREE/web 2>/dev/null) = private ]"
+    each_engine takes_labels_over
 }
 
 takes_nothing_from_a_container() {
@@ -331,10 +343,6 @@ unnamed_has_a_reference() {
     docker rm one >/dev/null
     docker create --network none --name one --volume-driver "$DRIVER" -v y:/y "$IMAGE" true >/dev/null
     eventually 5 unnamed_has_a_reference
-}
-
-label_is() {
-    [ "$(volume_attribute "$TREE/$1" label)" = "$2" ]
 }
 
 # What was asked for when the container was made is no order for ever.
