@@ -285,6 +285,8 @@ int entry_volume(struct session *session, const struct volume_entry *volume,
 
     if (fd < 0)
         return -fd;
+    if (!(volume_table_flags(session->table, volume->ref) & VOLUME_FLAG_SEEN))
+        (void)volume_table_set_flags(session->table, volume->ref, VOLUME_FLAG_SEEN, 0);
     r = backing_stat(fd, &st);
     if (r < 0) {
         close(fd);

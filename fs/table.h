@@ -29,6 +29,7 @@ enum volume_flag {
     VOLUME_FLAG_PRIVATE = 1 << 3,
     VOLUME_FLAG_READERS = 1 << 4, /* some container is attached for reading only */
     VOLUME_FLAG_GATED = 1 << 5,   /* private, and the kernel was told to ask; see rules.c */
+    VOLUME_FLAG_SEEN = 1 << 6, /* somebody looked it up in the tree, and so may have mounted it */
     VOLUME_FLAG_CONTEXT = 1 << 8, /* it has an SELinux context of its own */
     VOLUME_FLAG_FOLLOWS = 1 << 9, /* … of a level that its owner has not been seen with yet */
 };

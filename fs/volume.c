@@ -249,6 +249,16 @@ int volume_not_found(const char *name, struct error *e)
     return error_set(e, ERROR_NOT_FOUND, "get %s: no such volume", name);
 }
 
+bool volume_may_be_mounted(struct volumes *volumes, const char *name)
+{
+    struct volume_entry entry;
+
+    if (!volume_table_find(volumes->table, name, &entry))
+        return false;
+    return volumes->former_count ||
+           (volume_table_flags(volumes->table, entry.ref) & VOLUME_FLAG_SEEN);
+}
+
 int volumes_scan_live(struct volumes *volumes, struct live_mounts *out, struct error *e)
 {
     struct live_trees trees = {.device = atomic_load(&volumes->tree_device),

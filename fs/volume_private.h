@@ -79,6 +79,11 @@ uint64_t stripe_of(const char *name);
 void stripes_lock(struct volumes *volumes, uint64_t mask);
 void stripes_unlock(struct volumes *volumes, uint64_t mask);
 
+/*
+ * Whether anybody may have it mounted: what was never looked up in the tree cannot be. Of the trees
+ * of former daemons that is not known.
+ */
+bool volume_may_be_mounted(struct volumes *volumes, const char *name);
 /* Live mounts as of now; none while the tree is not mounted. */
 int volumes_scan_live(struct volumes *volumes, struct live_mounts *out, struct error *e);
 

@@ -216,7 +216,7 @@ int volume_remove_asked(struct volumes *volumes, const char *name, unsigned flag
 
     volumes_review_uses(volumes);
     stripes_lock(volumes, stripe_of(name));
-    r = volumes_scan_live(volumes, &live, e);
+    r = volume_may_be_mounted(volumes, name) ? volumes_scan_live(volumes, &live, e) : 0;
     if (r == 0)
         r = remove_locked(volumes, name, flags, &live, &ref, e);
     stripes_unlock(volumes, stripe_of(name));

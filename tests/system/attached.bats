@@ -333,3 +333,13 @@ read_much() {
     container_run v touch /data/file
     volctl doctor
 }
+
+# Who has mounted it is only looked for if anybody can have: whoever mounts it has looked it up.
+@test "a volume that was made without the tree, and is mounted, is not removed" {
+    volctl create made >/dev/null
+    container_start made sleep 1000
+    fails volctl rm made
+    [[ $output == *'in use'* ]]
+    container_stop
+    [ "$(volctl rm made)" = made ]
+}
