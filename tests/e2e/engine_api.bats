@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The docker command as it is, against volumefs instead of dockerd.
+# The docker command as it is, each that is installed, against volumefs instead of dockerd.
 
 load lib
 
@@ -15,11 +15,31 @@ teardown() {
     work_free
 }
 
+docker() {
+    timeout 120 env "$DOCKER" "$@" 3>&-
+}
+
+# each_docker FUNCTION: with an empty tree for each command.
+each_docker() {
+    local -a commands
+
+    mapfile -t commands < <(type -aP docker | xargs -n 1 realpath | sort -u)
+    [ "${#commands[@]}" -ge 1 ]
+    for DOCKER in "${commands[@]}"; do
+        "$DOCKER" --version
+        "$1"
+        if volctl container inspect app >/dev/null 2>&1; then
+            volctl detach app
+        fi
+        volctl prune -af
+    done
+}
+
 names() {
     docker volume ls -q "$@" | xargs
 }
 
-@test "create, ls, inspect and rm" {
+manages() {
     [ "$(docker volume create web)" = web ]
     [ "$(docker volume create web)" = web ]
     [ -d "$TREE/web" ]
@@ -38,7 +58,11 @@ names() {
     [[ $(docker volume create) =~ ^[0-9a-f]{64}$ ]]
 }
 
-@test "what is refused, and by what words" {
+@test "create, ls, inspect and rm" {
+    each_docker manages
+}
+
+refuses() {
     docker volume create web
     fails docker volume create -o colour=red x
     [[ $output == *'create x: invalid option: "colour"'* ]]
@@ -61,7 +85,11 @@ names() {
     [[ $output == *'page not found'* ]]
 }
 
-@test "filters" {
+@test "what is refused, and by what words" {
+    each_docker refuses
+}
+
+filters() {
     docker volume create --label a=1 --label b=2 one
     docker volume create --label a=2 two
     volctl attach app two:/data
@@ -76,7 +104,11 @@ names() {
     [ -z "$(names -f driver=nfs)" ]
 }
 
-@test "prune leaves named volumes alone, unless all are meant, and used ones always" {
+@test "filters" {
+    each_docker filters
+}
+
+prunes() {
     local anonymous
 
     anonymous=$(docker volume create)
@@ -98,10 +130,18 @@ names() {
     [ "$(names)" = used ]
 }
 
-@test "version, info and system df" {
+@test "prune leaves named volumes alone, unless all are meant, and used ones always" {
+    each_docker prunes
+}
+
+tells() {
     docker version --format '{{.Server.APIVersion}}' | grep -E '^1\.[0-9]+$'
     [ "$(docker info --format '{{.OSType}} {{.Swarm.LocalNodeState}}')" = 'linux inactive' ]
     docker volume create web
     head -c 100000 /dev/zero >"$TREE/web/f"
     docker system df -v | grep -E '^web +0 +1[0-9.]+kB'
+}
+
+@test "version, info and system df" {
+    each_docker tells
 }
