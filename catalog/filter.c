@@ -127,6 +127,39 @@ static size_t filter_repetition_bound(const char *text)
     return largest;
 }
 
+/* The last character of a bracket expression that begins at `text`, or of the text. */
+static const char *filter_bracket_end(const char *text)
+{
+    text += text[1] == '^' ? 2 : 1;
+    if (*text)
+        text++; /* a first "]" is one of it */
+    while (*text && *text != ']')
+        text++;
+    return *text ? text : text - 1;
+}
+
+/* What repeats a repetition ("a+*") has no meaning in POSIX, and the C library multiplies it out.
+ */
+static bool filter_regex_repeats_repetition(const char *text)
+{
+    bool repeated = false;
+
+    for (; *text; text++) {
+        bool repeats = strchr("*+?{", *text) != NULL;
+
+        if (repeats && repeated)
+            return true;
+        repeated = repeats;
+        if (*text == '[')
+            text = filter_bracket_end(text);
+        else if (*text == '\\' && text[1])
+            text++;
+        else if (*text == '{' && strchr(text, '}'))
+            text = strchr(text, '}');
+    }
+    return false;
+}
+
 /*
  * An upper bound of what the compiler makes of it, escaped or not: in an expression with groups as
  * if every repetition held the whole, in another as if repetitions between which there are digits
@@ -137,7 +170,7 @@ static size_t filter_regex_cost(const char *text)
     bool grouped = strchr(text, '(') != NULL;
     size_t cost = strnlen(text, FILTER_REGEX_MAX + 1), copies = 1;
 
-    if (cost > FILTER_REGEX_MAX)
+    if (cost > FILTER_REGEX_MAX || filter_regex_repeats_repetition(text))
         return SIZE_MAX;
     for (; *text && cost <= FILTER_REGEX_COST; text++) {
         size_t times = *text == '+' ? 2 : *text == '{' ? filter_repetition_bound(text) : 1;

@@ -54,10 +54,12 @@ with_kill() {
     "${@:3}" >/dev/null 2>&1 || true
     if process_is_alive "$DAEMON_PID"; then
         kill "$tracer"
-        wait "$tracer" || true
-        return 1
     fi
     wait "$tracer" || true
+    # it may have met the thread that empties the trash, after the command
+    if process_is_alive "$DAEMON_PID"; then
+        return 1
+    fi
     unset DAEMON_PID
     umount -l "$TREE"
 }

@@ -129,6 +129,13 @@ static void test_explosive_expressions_are_refused(void **state)
         "a{50}+{+}{50}",
         "(a?){18000}", /* the square of it in memory */
         "[\\+]++++++++++++",
+        /* found by the fuzzer: affordable by its doublings, and not with as many levels */
+        "nudfe1a+++++++z+++********************************************************************"
+        "*******++++++++0g",
+        "a**",
+        "a+?",
+        "x{2}*",
+        "[ab]+*",
     };
 
     (void)state;
@@ -150,6 +157,10 @@ static void test_expressions_people_write_are_not_refused(void **state)
         "^app-[0-9]{1,5}(-data)?$",
         ".*",
         "\\.bak$",
+        "^[+*]+x$", /* of themselves */
+        "^[]*+]*x$",
+        "^a\\++$",
+        "^a\\**$",
     };
 
     (void)state;
@@ -167,7 +178,7 @@ static void test_expressions_are_bounded_together(void **state)
     int count = 0;
 
     (void)state;
-    while (count < 100 && filter_add(filter, "name", "(a?)+++++++", NULL) == 0)
+    while (count < 100 && filter_add(filter, "name", "((((((a?)+)+)+)+)+)+", NULL) == 0)
         count++;
     assert_in_range(count, 1, 20);
     assert_int_equal(filter_add(filter, "driver", "local", NULL), 0);
