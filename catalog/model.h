@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 enum {
     DRIVER_NAME_MAX = 63,
@@ -139,4 +140,7 @@ bool container_state_parse(const char *text, enum container_state *out);
 enum { TIME_TEXT_SIZE = 40 };
 void time_format(int64_t ns, char out[TIME_TEXT_SIZE]);
 bool time_parse(const char *text, int64_t *ns);
-int64_t time_now(void); /* CLOCK_REALTIME */
+int64_t time_now(void);       /* CLOCK_REALTIME */
+int64_t time_monotonic(void); /* CLOCK_MONOTONIC; ns */
+/* That clock in `ms` milliseconds, for whoever waits until then. */
+struct timespec time_monotonic_in(int ms);

@@ -128,3 +128,18 @@ int64_t time_now(void)
     clock_gettime(CLOCK_REALTIME, &now);
     return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
+
+int64_t time_monotonic(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+struct timespec time_monotonic_in(int ms)
+{
+    int64_t at = time_monotonic() + ms * (NS_PER_SECOND / 1000);
+
+    return (struct timespec){.tv_sec = at / NS_PER_SECOND, .tv_nsec = at % NS_PER_SECOND};
+}

@@ -65,14 +65,6 @@ struct audit {
     uint64_t withheld;
 };
 
-static int64_t clock_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
 struct audit *audit_new(struct event_ring *ring)
 {
     struct audit *audit = calloc(1, sizeof(*audit));
@@ -222,7 +214,7 @@ static void log_withheld(struct audit *audit)
 /* Whether one more line may be written; and what was withheld before it. */
 static bool line_may(struct audit *audit)
 {
-    int64_t now = clock_ns();
+    int64_t now = time_monotonic();
 
     if (!audit->minute || now - audit->minute >= 60 * NS_PER_S) {
         log_withheld(audit);
@@ -372,7 +364,7 @@ static void *audit_run(void *argument)
 
     pthread_mutex_lock(&audit->mutex);
     for (;;) {
-        int64_t now = clock_ns();
+        int64_t now = time_monotonic();
         bool due = kind_take(audit, now, &kind, &next);
         uint64_t unlisted = unlisted_take(audit, now, &next);
 

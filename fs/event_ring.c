@@ -215,17 +215,6 @@ struct event_reader *event_reader_close(struct event_reader *reader)
     return NULL;
 }
 
-static struct timespec clock_in(int ms)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += ms % 1000 * 1000000L;
-    at.tv_sec += ms / 1000 + at.tv_nsec / 1000000000;
-    at.tv_nsec %= 1000000000;
-    return at;
-}
-
 static bool reader_is_done(const struct event_reader *reader)
 {
     return !reader->query.follow && reader->next >= reader->end;
@@ -286,7 +275,7 @@ static enum event_read reader_tell_lost(struct event_reader *reader, const struc
 /* The next one that is wanted, or what was lost before it; or nothing. */
 static void reader_fetch(struct event_reader *reader, int wait_ms)
 {
-    struct timespec until = clock_in(wait_ms);
+    struct timespec until = time_monotonic_in(wait_ms);
     bool more = true;
 
     for (int i = 0; more && i < SKIPPED_AT_ONCE && !reader->pending && !reader->lost; i++) {

@@ -195,26 +195,18 @@ int volumes_references(struct volumes *volumes, const char *name, struct referen
     return r;
 }
 
-static int64_t monotonic_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
 /* With the mutex held. */
 static int lately_scan(struct volumes *volumes, struct error *e)
 {
     int r;
 
-    if (volumes->lately_at && monotonic_now() - volumes->lately_at < LATELY_NS)
+    if (volumes->lately_at && time_monotonic() - volumes->lately_at < LATELY_NS)
         return 0;
     live_mounts_deinit(&volumes->lately);
     volumes->lately_at = 0;
     r = volumes_scan_live(volumes, &volumes->lately, e);
     if (r == 0)
-        volumes->lately_at = monotonic_now();
+        volumes->lately_at = time_monotonic();
     return r;
 }
 

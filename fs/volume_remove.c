@@ -266,17 +266,9 @@ static int prune_consider(void *context, const struct volume *volume, uint32_t r
     return 0;
 }
 
-static int64_t monotonic_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static bool prune_is_fresh(const struct prune *prune)
 {
-    return prune->scanned_at && monotonic_now() - prune->scanned_at < SCAN_FRESH_NS;
+    return prune->scanned_at && time_monotonic() - prune->scanned_at < SCAN_FRESH_NS;
 }
 
 /* With a stripe held. A scan costs a look at every container; many removals share one. */
@@ -290,7 +282,7 @@ static int prune_scan(struct prune *prune, struct error *e)
     prune->scanned_at = 0;
     r = volumes_scan_live(prune->volumes, &prune->live, e);
     if (r == 0)
-        prune->scanned_at = monotonic_now();
+        prune->scanned_at = time_monotonic();
     return r;
 }
 

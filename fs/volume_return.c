@@ -79,19 +79,11 @@ static int check_unused(struct giving *giving, struct error *e)
     return r ? r : volume_refuse_if_used(giving->volumes, &giving->volume, &live, e);
 }
 
-static int64_t monotonic_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
 /* With the stripe held: whoever mounted it before was seen. */
 static int hide(struct giving *giving, int (*how)(struct leaving *, const char *, int64_t),
                 struct error *e)
 {
-    int r = how(giving->volumes->leaving, giving->volume.id, monotonic_now());
+    int r = how(giving->volumes->leaving, giving->volume.id, time_monotonic());
 
     return r ? error_set(e, r, "%d volumes are being given back already; wait for one of them",
                          LEAVING_MAX)
@@ -380,5 +372,5 @@ bool volumes_is_leaving(struct volumes *volumes, const char *name)
     struct volume_entry entry;
 
     return volume_table_find(volumes->table, name, &entry) &&
-           leaving_has(volumes->leaving, entry.id, monotonic_now());
+           leaving_has(volumes->leaving, entry.id, time_monotonic());
 }

@@ -12,6 +12,8 @@
  */
 #include "fs/api/deadline.h"
 
+#include "catalog/model.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -28,14 +30,6 @@ struct deadlines {
 };
 
 enum { NS = 1000000000 };
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * NS + now.tv_nsec;
-}
 
 static void list_remove(struct deadlines *deadlines, struct deadline *deadline)
 {
@@ -74,7 +68,7 @@ static void *deadlines_watch(void *context)
     while (!deadlines->stopping) {
         struct timespec until;
 
-        cut_late(deadlines, now_ns());
+        cut_late(deadlines, time_monotonic());
         if (!deadlines->first) {
             pthread_cond_wait(&deadlines->changed, &deadlines->mutex);
             continue;
@@ -130,7 +124,7 @@ void deadline_set(struct deadlines *deadlines, struct deadline *deadline)
 {
     pthread_mutex_lock(&deadlines->mutex);
     list_remove(deadlines, deadline);
-    deadline->at = now_ns() + deadlines->length;
+    deadline->at = time_monotonic() + deadlines->length;
     list_append(deadlines, deadline);
     if (deadlines->first == deadline)
         pthread_cond_signal(&deadlines->changed);

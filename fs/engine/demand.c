@@ -1,9 +1,7 @@
 /* See demand.h. */
 #include "fs/engine/demand.h"
 
-#include <time.h>
-
-enum { MS_PER_S = 1000, NS_PER_MS = 1000 * 1000, NS_PER_S = 1000 * 1000 * 1000 };
+#include "catalog/model.h"
 
 void demand_init(struct demand *demand)
 {
@@ -54,22 +52,10 @@ void demand_meet(struct demand *demand, uint64_t number, bool is_there, bool inc
     pthread_mutex_unlock(&demand->mutex);
 }
 
-static void time_in(int ms, struct timespec *out)
-{
-    clock_gettime(CLOCK_MONOTONIC, out);
-    out->tv_sec += ms / MS_PER_S;
-    out->tv_nsec += (long)(ms % MS_PER_S) * NS_PER_MS;
-    if (out->tv_nsec >= NS_PER_S) {
-        out->tv_nsec -= NS_PER_S;
-        out->tv_sec++;
-    }
-}
-
 void demand_await(struct demand *demand, int timeout_ms)
 {
-    struct timespec until;
+    struct timespec until = time_monotonic_in(timeout_ms);
 
-    time_in(timeout_ms, &until);
     pthread_mutex_lock(&demand->mutex);
     while (!demand->ended && demand->met == demand->wanted)
         if (pthread_cond_timedwait(&demand->changed, &demand->mutex, &until) != 0)

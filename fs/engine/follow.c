@@ -31,15 +31,14 @@
 
 enum {
     ENGINES = 2,
-    RETRY_MS = 2000,        /* between looks for an engine that is away */
-    STREAM_WAIT_MS = 1000,  /* for the engine to say that it subscribed us */
-    LIST_AGAIN_MS = 300000, /* whatever events say */
-    SETTLE_MS = 1000,       /* after events: some come in the middle of what they tell of */
-    UNSAVED_MS = 3000,      /* Podman mounts first, and counts that itself then */
-    REPAIR_MS = 5000,       /* after what could not be recorded */
-    REFRESH_LIMIT_S = 2,    /* who waits for the latest gives up then */
-    PENDING_MAX = 16,       /* containers asked for one by one; more are one list */
-    MS_PER_S = 1000,
+    RETRY_MS = 2000,         /* between looks for an engine that is away */
+    STREAM_WAIT_MS = 1000,   /* for the engine to say that it subscribed us */
+    LIST_AGAIN_MS = 300000,  /* whatever events say */
+    SETTLE_MS = 1000,        /* after events: some come in the middle of what they tell of */
+    UNSAVED_MS = 3000,       /* Podman mounts first, and counts that itself then */
+    REPAIR_MS = 5000,        /* after what could not be recorded */
+    REFRESH_LIMIT_MS = 2000, /* who waits for the latest gives up then */
+    PENDING_MAX = 16,        /* containers asked for one by one; more are one list */
     NS_PER_MS = 1000 * 1000,
 };
 
@@ -67,10 +66,7 @@ struct follow {
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
+    return time_monotonic() / NS_PER_MS;
 }
 
 /* ---- events -------------------------------------------------------------------------- */
@@ -303,8 +299,7 @@ static int follow_refresh(void *context, struct error *e)
 
     for (size_t i = 0; i < ENGINES; i++)
         numbers[i] = ask_for_list(&follow->followers[i]);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += REFRESH_LIMIT_S;
+    until = time_monotonic_in(REFRESH_LIMIT_MS);
     for (size_t i = 0; r == 0 && i < ENGINES; i++)
         if (numbers[i])
             r = wait_for_list(&follow->followers[i], numbers[i], &until, e);
