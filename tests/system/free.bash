@@ -44,11 +44,10 @@ pids_rooted_below() {
         awk -F / -v dir="$1/" 'index($0, dir) { print $3 }'
 }
 
-# A zombie is not alive: who would reap it may be slow.
+# A zombie is not alive: who would reap it may be slow. But one thread of it may outlive the first,
+# and hold what the process has open: locks, too.
 process_is_alive() {
-    local state
-
-    state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) && [ -n "$state" ] && [ "$state" != Z ]
+    { sed 's/.*) //; s/ .*//' "/proc/$1/task/"*/stat 2>/dev/null || true; } | grep -qv '[ZX]'
 }
 
 end_processes() {

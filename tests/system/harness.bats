@@ -54,3 +54,23 @@ nothing_is_left() {
         nothing_is_left
     done
 }
+
+first_thread_is_dead() {
+    grep -q ') Z ' "/proc/$1/stat"
+}
+
+@test "a process whose first thread alone has ended is alive, and holds what it has open" {
+    local pid
+
+    python3 -c 'if True:
+        import ctypes, threading, time
+        SYS_exit = 60
+        threading.Thread(target=time.sleep, args=(60,)).start()
+        ctypes.CDLL(None).syscall(SYS_exit, 0)' 3>&- &
+    pid=$!
+    eventually 10 first_thread_is_dead "$pid"
+    process_is_alive "$pid"
+    kill -KILL "$pid"
+    wait "$pid" || true
+    fails process_is_alive "$pid"
+}
