@@ -7,7 +7,7 @@ load lib
 setup() {
     work_make
     mkdir "$WORK/tools"
-    cp "$ROOT"/tools/{debian.bash,fetch-libfuse,fetch-guest,install-deps} "$WORK/tools"
+    cp "$ROOT"/tools/{debian.bash,debian_source.bash,fetch-curl,fetch-libfuse,fetch-guest,install-deps} "$WORK/tools"
 }
 
 fetched_version() {
@@ -38,6 +38,19 @@ fetched_version() {
     dpkg --compare-versions "$(fetched_version)" ge 3.17
 }
 
+@test "the source of curl is fetched once, and volctl loads nothing of the distribution's" {
+    timeout 200 "$WORK/tools/fetch-curl"
+    [ -s "$WORK/tools/subprojects/curl/CMakeLists.txt" ]
+    [ "$(ls -A "$WORK/tools/subprojects")" = curl ]
+    unshare -n "$WORK/tools/fetch-curl" | grep 'there already'
+    if [ ! -e "$ROOT/tools/subprojects/curl" ]; then
+        skip "this build has the distribution's libcurl"
+    fi
+    ldd "$VOLCTL" >"$WORK/libraries"
+    grep libjansson "$WORK/libraries"
+    fails grep -E 'libcurl|libssl|libgnutls' "$WORK/libraries"
+}
+
 @test "what the guest of the SELinux tests is made of is fetched once, and nothing is installed" {
     if [ "$(dpkg --print-architecture)" != amd64 ]; then
         skip 'there is a guest for amd64 only'
@@ -52,8 +65,9 @@ fetched_version() {
 }
 
 @test "a machine that has everything is left alone" {
+    mkdir -p "$WORK/tools/subprojects"
+    cp -r "$ROOT/tools/subprojects/curl" "$WORK/tools/subprojects"
     if ! pkg-config --atleast-version=3.17 fuse3; then
-        mkdir -p "$WORK/tools/subprojects"
         cp -r "$ROOT/tools/subprojects/libfuse3" "$WORK/tools/subprojects"
     fi
     unshare -n "$WORK/tools/install-deps" build | grep 'all packages are there already'
