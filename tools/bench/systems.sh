@@ -92,24 +92,6 @@ system_command() { # SYSTEM BELOW MOUNTPOINT
     esac
 }
 
-wait_for() { # SECONDS COMMAND...
-    local tries=$(($1 * 50))
-    shift
-    while ! "$@"; do
-        tries=$((tries - 1))
-        [ "$tries" -gt 0 ] || return 1
-        sleep 0.02
-    done
-}
-
-is_gone() { # PID
-    ! kill -0 "$1" 2>/dev/null
-}
-
-is_unmounted() { # DIRECTORY
-    ! mountpoint -q "$1"
-}
-
 # Starts one that find_system has found.
 start_system() { # SYSTEM
     local system=$1 below=$disk/$1 mnt=$run/mnt/$1 command
