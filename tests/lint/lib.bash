@@ -66,7 +66,7 @@ check_confinement() {
             allowed["^selinux/"] = "^fs/label_selinux\\.c$"
             allowed["^microhttpd\\.h$"] = "^fs/api/http\\.c$"
             allowed["^jansson\\.h$"] = "^(catalog/record(_adoption)?|fs/api/(codec|json)[a-z_]*|fs/engine/codec|tools/volctl/(arguments|bundle|call|environment|hook_socket|launch|options|pin)|tools/hook/(bundle|tell|tell_main))\\.[ch]$"
-            allowed["^curl/"] = "^(tools/volctl/client|fs/engine/http)\\.c$"
+            allowed["^curl/"] = "^(tools/volctl/client|tools/bench/api_client|fs/engine/http)\\.c$"
             allowed["^archive"] = "^tools/volctl/archive[a-z_]*\\.c$"
             allowed["^libsmartcols"] = "^tools/volctl/(table|show)[a-z_]*\\.c$"
         }

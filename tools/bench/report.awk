@@ -1,4 +1,4 @@
-# Turns compare's raw lines into a table or JSON. Fields are separated by tabs:
+# Turns the raw lines of compare and api into a table or JSON. Fields are separated by tabs:
 #   run     KEY VALUE
 #   system  NAME KEY VALUE               KEY: version, options, absent (VALUE: why)
 #   sample  ROUND SYSTEM OP UNIT NS COUNT
@@ -64,6 +64,7 @@ function cell(s, op) {
 }
 # Half the range, in per cent of the median.
 function spread(m, low, high) { return low == high || m <= 0 ? "" : sprintf(" ~%2.0f%%", (high - low) * 50 / m) }
+function quick_note() { return run_value["quick"] == "true" ? "; a quick run, expect noise" : "" }
 
 function table(    i, j, s, op) {
     printf "%s, %s, %s CPUs, load %s at the start, %s\n", run_value["kernel"], run_value["machine"], \
@@ -71,8 +72,11 @@ function table(    i, j, s, op) {
     if (scale == "true")
         print "Time of one operation, and operations per second relative to the first column."
     else {
-        printf "%s rounds of at least %s ms, file of %s MiB%s\n", run_value["rounds"], run_value["min_ms"], \
-            run_value["file_mib"], run_value["quick"] == "true" ? "; a quick run, expect noise" : ""
+        if (benchmark == "volumefs-api")
+            printf "%s rounds beside each of ours, among %s volumes%s\n", run_value["rounds"], run_value["volumes"], quick_note()
+        else
+            printf "%s rounds of at least %s ms, file of %s MiB%s\n", run_value["rounds"], run_value["min_ms"], \
+                run_value["file_mib"], quick_note()
         printf "First column of figures: time of one operation, %s. The others: operations per second relative\n", base
         print "to it (1.00 = the same, 0.50 = half). Medians of the rounds; ~N% is half their range."
     }
@@ -128,7 +132,7 @@ function json_result(s, op) {
 }
 
 function json(    i, j, s, op, sep) {
-    print "{\n  \"benchmark\": \"volumefs-compare\", \"base\": " quote(base) ","
+    print "{\n  \"benchmark\": " quote(benchmark) ", \"base\": " quote(base) ","
     for (i = 1; i <= n_run; i++)
         printf "  %s: %s,\n", quote(run_keys[i]), \
             run_value[run_keys[i]] ~ /^([0-9]+(\.[0-9]+)?|true|false)$/ ? run_value[run_keys[i]] : quote(run_value[run_keys[i]])
