@@ -21,6 +21,7 @@
 #include "fs/volume_private.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #define RECOVER_SUBJECT "the catalog" /* no volume has such a name */
@@ -141,6 +142,17 @@ struct comparison {
     bool *seen; /* by slot: a fresh table has as many slots as volumes */
 };
 
+static void report_unknown(struct volumes *volumes, const char *id)
+{
+    char next[128 + PATH_MAX];
+
+    snprintf(next, sizeof(next),
+             "to take it in, stop volumefs and run: volctl doctor --rebuild --store %s",
+             store_path(volumes->store));
+    volumes_problem_set(volumes, id, "its data is in the store but the catalog does not know it",
+                        next);
+}
+
 static int compare_directory(void *context, const char *id)
 {
     struct comparison *comparison = context;
@@ -151,9 +163,7 @@ static int compare_directory(void *context, const char *id)
     else if (store_is_unfinished(comparison->volumes->store, id) == 1)
         (void)!store_discard(comparison->volumes->store, id, NULL); /* or at the next start */
     else
-        volumes_problem_set(comparison->volumes, id,
-                            "its data is in the store but the catalog does not know it",
-                            "to take it in, stop volumefs and run: volctl doctor --rebuild");
+        report_unknown(comparison->volumes, id);
     return 0;
 }
 

@@ -118,14 +118,17 @@ int handle_usage(const struct request *request, struct response *response, struc
 
 static int check_catalog(const struct api_context *api, struct json_t *problems)
 {
+    _cleanup_(free_p) char *next = NULL;
     struct error e = {0};
     int r = catalog_check(volumes_catalog(api->volumes), &e);
 
     if (r == 0)
         return 0;
+    if (asprintf(&next, "stop the daemon and run: volctl doctor --rebuild --store %s",
+                 store_path(volumes_store(api->volumes))) < 0)
+        return -ENOMEM;
     return codec_array_add(problems,
-                           codec_problem("catalog", e.text[0] ? e.text : error_code_name(r),
-                                         "stop the daemon and run: volctl doctor --rebuild"));
+                           codec_problem("catalog", e.text[0] ? e.text : error_code_name(r), next));
 }
 
 static int visit_problem(void *context, const char *subject, const char *text, const char *next)

@@ -462,7 +462,10 @@ on_terminal() {
     volctl_refuses 1 "$row" df
     volctl_run doctor
     [ "$status" -eq 1 ]
-    [[ $output == *"$row"*'doctor --rebuild'* ]]
+    [[ $output == *"$row"* ]]
+    volctl_run doctor --format json
+    [ "$(jq -r '.Problems[] | select(.Subject == "catalog").Next' <<<"$output")" = \
+        "stop the daemon and run: volctl doctor --rebuild --store $STORE" ]
 }
 
 @test "doctor --rebuild makes a lost catalog anew, with the daemon down" {
@@ -470,6 +473,8 @@ on_terminal() {
     echo kept >"$TREE/web/f"
     daemon_stop
     rm "$STORE"/catalog.db*
+    volctl_refuses 1 "$SOCKET" doctor --rebuild # whose store only that daemon knows
+    [[ $stderr == *'--store DIR'* ]]
     volctl_run doctor --rebuild --store "$STORE"
     [ "$status" -eq 1 ] # what containers referred to, nobody knows
     [[ $output == *'1 volume recovered, with 0 containers and 0 attachments' ]]

@@ -13,6 +13,8 @@
 #include <limits.h>
 #include <string.h>
 
+#define DEFAULT_STORE "/var/lib/volumefs"
+
 enum { KEY_REBUILD = OPTION_OWN, KEY_STORE };
 
 struct doctor {
@@ -24,7 +26,7 @@ struct doctor {
 static const struct argp_option options[] = {
     {"rebuild", KEY_REBUILD, NULL, 0,
      "Write a new catalog from the store; the daemon must not be running", 0},
-    {"store", KEY_STORE, "DIR", 0, "The store to rebuild it from (/var/lib/volumefs)", 0},
+    {"store", KEY_STORE, "DIR", 0, "The store to rebuild it from (" DEFAULT_STORE ")", 0},
     OPTION_ROW_FORMAT,
     OPTION_ROWS_ALL,
     {0},
@@ -48,6 +50,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     default:
         return options_parse(key, arg, state);
     }
+}
+
+/* A daemon with another socket most likely has another store, and is not there to say which. */
+static int find_store(const struct doctor *doctor, const char **store, struct error *e)
+{
+    const char *socket = doctor->options.volctl->socket;
+
+    *store = doctor->store ? doctor->store : DEFAULT_STORE;
+    if (doctor->store || strcmp(socket, VOLCTL_SOCKET_DEFAULT) == 0)
+        return 0;
+    return error_set(e, ERROR_REQUEST_INVALID,
+                     "which store the daemon with the socket %s had is not known while it is down; "
+                     "name it with --store DIR",
+                     socket);
 }
 
 static int doctor_rebuild(const char *store)
@@ -115,11 +131,14 @@ int cmd_doctor(struct volctl *volctl, int argc, char **argv)
     struct doctor doctor = {.options.volctl = volctl};
     struct call call = {.method = "GET", .segments = {"doctor"}};
     struct error e = {0};
+    const char *store;
     int r;
 
     options_read(&argp, argc, argv, &doctor.options, 0, 0);
-    if (doctor.rebuild)
-        return doctor_rebuild(doctor.store ? doctor.store : "/var/lib/volumefs");
+    if (doctor.rebuild) {
+        r = find_store(&doctor, &store, &e);
+        return r ? volctl_report(r, &e) : doctor_rebuild(store);
+    }
     r = call_daemon(volctl, &call, &answer, &e);
     return r ? volctl_report(r, &e) : doctor_print(answer, doctor.options.json);
 }
