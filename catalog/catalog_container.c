@@ -19,6 +19,7 @@ int container_row_read(struct query *query, int column, struct container *contai
         query_refuse_row(query);
     container->created_at = query_column_int(query, column + 4);
     query_column_string(query, column + 5, container->engine, sizeof(container->engine));
+    query_column_string(query, column + 6, container->engine_id, sizeof(container->engine_id));
     if (name_check_container(container->id, NULL) ||
         (container->name[0] && name_check_container(container->name, NULL)))
         query_refuse_row(query);
@@ -28,9 +29,9 @@ int container_row_read(struct query *query, int column, struct container *contai
 int container_row_put(struct db *db, const struct container *container, struct error *e)
 {
     _query_ struct query *query =
-        db_query(db, "INSERT INTO containers (id, name, runtime, state, created_at, engine) "
-                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET "
-                     "name = ?2, runtime = ?3, state = ?4, engine = ?6");
+        db_query(db, "INSERT INTO containers (id, name, runtime, state, created_at, engine, "
+                     "engine_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE "
+                     "SET name = ?2, runtime = ?3, state = ?4, engine = ?6, engine_id = ?7");
     int r = name_check_container(container->id, e);
 
     if (!r && container->name[0])
@@ -43,6 +44,7 @@ int container_row_put(struct db *db, const struct container *container, struct e
     query_bind_text(query, 4, container_state_name(container->state));
     query_bind_int(query, 5, container->created_at);
     query_bind_text(query, 6, container->engine);
+    query_bind_text(query, 7, container->engine_id);
     r = query_run(query, e);
     if (r == ERROR_EXISTS)
         return error_set(e, r, "container name %s is in use by another container", container->name);

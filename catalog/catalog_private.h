@@ -102,7 +102,7 @@ int volume_rows_each(struct query *query, int (*visit)(void *context, const stru
 int volume_row_insert(struct db *db, const struct volume *volume, struct error *e);
 
 #define CONTAINER_COLUMNS_BASE "c.id, c.name, c.runtime, c.state, c.created_at"
-#define CONTAINER_COLUMNS      CONTAINER_COLUMNS_BASE ", c.engine"
+#define CONTAINER_COLUMNS      CONTAINER_COLUMNS_BASE ", c.engine, c.engine_id"
 int container_row_read(struct query *query, int column, struct container *container,
                        struct error *e);
 int container_row_put(struct db *db, const struct container *container, struct error *e);

@@ -129,10 +129,13 @@ enum container_query { CONTAINERS_FORWARDS, CONTAINERS_BACKWARDS, CONTAINERS_BY_
 /* Of a version that did not know of engines they are no engine's. */
 static const char *const *container_queries(const struct rebuild *rebuild)
 {
-    static const char *const old[] = CONTAINER_QUERIES(CONTAINER_COLUMNS_BASE ", ''");
+    static const char *const old[] = CONTAINER_QUERIES(CONTAINER_COLUMNS_BASE ", '', ''");
+    static const char *const named[] = CONTAINER_QUERIES(CONTAINER_COLUMNS_BASE ", c.engine, ''");
     static const char *const now[] = CONTAINER_QUERIES(CONTAINER_COLUMNS);
 
-    return rebuild->old_version < SCHEMA_VERSION_FOLLOWED ? old : now;
+    return rebuild->old_version < SCHEMA_VERSION_FOLLOWED     ? old
+           : rebuild->old_version < SCHEMA_VERSION_ENGINE_IDS ? named
+                                                              : now;
 }
 
 static int salvage_take_container(struct rebuild *rebuild, struct query *query, struct error *e)

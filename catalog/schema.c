@@ -128,9 +128,14 @@ static const char schema_engines[] =
 static const char schema_followed[] =
     "ALTER TABLE containers ADD COLUMN engine TEXT NOT NULL DEFAULT '';"; /* '': none */
 
+/* One that comes up with other data is another one, and does not know the containers of the first.
+ */
+static const char schema_engine_ids[] =
+    "ALTER TABLE containers ADD COLUMN engine_id TEXT NOT NULL DEFAULT '';"; /* '': not known */
+
 /* Step i takes version i to i + 1. */
 static const char *const schema_steps[SCHEMA_VERSION] = {
-    schema_tables, schema_views, schema_runs, schema_engines, schema_followed,
+    schema_tables, schema_views, schema_runs, schema_engines, schema_followed, schema_engine_ids,
 };
 
 _Static_assert(SCHEMA_APPLICATION_ID == 1450142790, "the tables' step writes this number");
@@ -151,6 +156,8 @@ static int schema_probe(struct db *db, int64_t version, struct error *e)
                        &unused, e);
     if (r == 0 && version >= SCHEMA_VERSION_FOLLOWED)
         r = db_get_int(db, "SELECT 1 FROM containers WHERE engine <> '' LIMIT 0", &unused, e);
+    if (r == 0 && version >= SCHEMA_VERSION_ENGINE_IDS)
+        r = db_get_int(db, "SELECT 1 FROM containers WHERE engine_id <> '' LIMIT 0", &unused, e);
 
     /* Only "no such table" is our finding; a full memory or a lock stays what it is. */
     return r == -EIO ? db_refuse(db, e, "a table is missing") : r;

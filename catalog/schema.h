@@ -12,7 +12,8 @@ enum {
     SCHEMA_VERSION_RUNS = 3,            /* the first with the table `runs` */
     SCHEMA_VERSION_ENGINES = 4,         /* the first in which uses are of an engine's process */
     SCHEMA_VERSION_FOLLOWED = 5,        /* the first in which containers are of an engine's API */
-    SCHEMA_VERSION = 5,
+    SCHEMA_VERSION_ENGINE_IDS = 6,      /* the first that knows which engine of a name that is */
+    SCHEMA_VERSION = 6,
 };
 
 /*

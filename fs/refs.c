@@ -97,6 +97,7 @@ static struct reference from_attachment(const struct attachment *attachment,
     copy_text(reference.container_id, sizeof(reference.container_id), container->id);
     copy_text(reference.container_name, sizeof(reference.container_name), container->name);
     copy_text(reference.engine, sizeof(reference.engine), container->engine);
+    copy_text(reference.engine_id, sizeof(reference.engine_id), container->engine_id);
     return reference;
 }
 
@@ -140,6 +141,7 @@ static void adopt_container(struct reference *reference, const struct reference 
     memcpy(reference->container_id, as->container_id, sizeof(reference->container_id));
     memcpy(reference->container_name, as->container_name, sizeof(reference->container_name));
     memcpy(reference->engine, as->engine, sizeof(reference->engine));
+    memcpy(reference->engine_id, as->engine_id, sizeof(reference->engine_id));
     reference->label = as->label;
 }
 

@@ -30,6 +30,7 @@ struct reference {
     enum access_label label;
     unsigned sources;                 /* reference_source bits */
     char engine[DRIVER_NAME_MAX + 1]; /* whose API knows the container; "" none */
+    char engine_id[ENGINE_ID_MAX + 1];
     bool away; /* that engine cannot be asked now: the line is as it was then */
     bool running;
     pid_t pid; /* a process of it, 0 unknown */

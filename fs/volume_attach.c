@@ -503,7 +503,8 @@ static int check_detached(struct volumes *volumes, const struct container *conta
     struct touched left = {.table = volumes->table, .destination = destination};
     int r;
 
-    if (!container->engine[0] || volumes_engine_is_away(volumes, container->engine))
+    if (!container->engine[0] ||
+        volumes_engine_is_away(volumes, container->engine, container->engine_id))
         return 0;
     r = volumes_refresh_engines(volumes, e);
     if (r == 0)

@@ -219,6 +219,8 @@ static void putting_describe(struct putting *putting)
     if (!putting->known)
         snprintf(container->runtime, sizeof(container->runtime), "%s", putting->engine->name);
     snprintf(container->engine, sizeof(container->engine), "%s", putting->engine->name);
+    if (putting->engine->id[0])
+        memcpy(container->engine_id, putting->engine->id, sizeof(container->engine_id));
     container->state = state_now(putting);
 }
 
@@ -337,7 +339,7 @@ static void publish_others(const struct putting *putting, enum event_action acti
 static bool container_equal(const struct container *a, const struct container *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->engine, b->engine) == 0 &&
-           a->state == b->state;
+           strcmp(a->engine_id, b->engine_id) == 0 && a->state == b->state;
 }
 
 /* `before`: the container as it was recorded. */
@@ -423,6 +425,12 @@ bool volumes_engine_wants_process(struct volumes *volumes, const char *id)
 
 /* ---- forgetting ------------------------------------------------------------------ */
 
+static bool is_of_engine(const struct container *container, const struct engine *engine)
+{
+    return strcmp(container->engine, engine->name) == 0 &&
+           engine_ids_match(container->engine_id, engine->id);
+}
+
 int volumes_engine_forget(struct volumes *volumes, const struct engine *engine, const char *id,
                           struct error *e)
 {
@@ -433,7 +441,7 @@ int volumes_engine_forget(struct volumes *volumes, const struct engine *engine, 
 
     if (r)
         return r == ERROR_NOT_FOUND ? 0 : r;
-    if (strcmp(container.id, id) == 0 && strcmp(container.engine, engine->name) == 0) {
+    if (strcmp(container.id, id) == 0 && is_of_engine(&container, engine)) {
         r = volume_event_note_departures(volumes, container.id, NULL, &departures, e);
         if (r == 0)
             r = volume_access_drop_container(volumes, container.id, e);
@@ -463,8 +471,7 @@ static int gone_add(void *context, const struct container *container)
     struct gone *gone = context;
     void *grown;
 
-    if (strcmp(container->engine, gone->engine->name) != 0 ||
-        gone->is_listed(gone->context, container->id))
+    if (!is_of_engine(container, gone->engine) || gone->is_listed(gone->context, container->id))
         return 0;
     grown = reallocarray(gone->ids, gone->count + 1, sizeof(*gone->ids));
     if (!grown)

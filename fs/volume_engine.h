@@ -25,10 +25,14 @@ struct engine_container {
     size_t mount_count;
 };
 
-/* An engine: its name is that of its containers' runtime ("docker", "podman"). */
+/*
+ * An engine: its name is that of its containers' runtime ("docker", "podman"). With other data it
+ * is another one, of another id: what it lists says nothing of the first one's containers.
+ */
 struct engine {
     const char *name;
-    const char *driver; /* the name by which the engine knows our volume driver */
+    const char *driver;         /* the name by which the engine knows our volume driver */
+    char id[ENGINE_ID_MAX + 1]; /* "" not known: the one that there always was */
 };
 
 /*
@@ -44,7 +48,8 @@ int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
  * (volumes_container_start), as what a container is known by for certain is its process.
  */
 bool volumes_engine_wants_process(struct volumes *volumes, const char *id);
-/* Forgets one that the engine has removed. None such, or another engine's, is no error. */
+/* Forgets one that the engine has removed. None such, or another engine's (as to one of the same
+ * name: by its id), is no error. */
 int volumes_engine_forget(struct volumes *volumes, const struct engine *engine, const char *id,
                           struct error *e);
 /* Forgets those of the engine for which `is_listed` says no. */
@@ -61,14 +66,15 @@ int volumes_engine_forget_others(struct volumes *volumes, const struct engine *e
  */
 void volumes_engine_set_state(struct volumes *volumes, const struct engine *engine,
                               const char *socket, const char *why);
-/* Whether what is known of the engine's containers may be out of date. */
-bool volumes_engine_is_away(struct volumes *volumes, const char *engine);
+/* Whether what is known of the engine's containers may be out of date: it cannot be asked, or who
+ * answers in its place has another id. */
+bool volumes_engine_is_away(struct volumes *volumes, const char *engine, const char *id);
 /* Visits each that is to be followed; `why` NULL: it is. */
 void volumes_engine_each(struct volumes *volumes,
                          void (*visit)(void *context, const char *name, const char *socket,
                                        const char *why),
                          void *context);
-/* Visits engines that are away and have containers here, as problems. */
+/* Visits engines that are away (volumes_engine_is_away) and have containers here, as problems. */
 int volumes_check_engines(struct volumes *volumes, problem_visitor visit, void *context);
 
 /*

@@ -172,8 +172,8 @@ static void mark_away(struct volumes *volumes, struct references *references)
     for (size_t i = 0; i < references->count; i++) {
         struct reference *reference = &references->items[i];
 
-        reference->away =
-            reference->engine[0] && volumes_engine_is_away(volumes, reference->engine);
+        reference->away = reference->engine[0] &&
+                          volumes_engine_is_away(volumes, reference->engine, reference->engine_id);
     }
 }
 

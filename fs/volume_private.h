@@ -21,8 +21,9 @@ enum { ENGINES_FOLLOWED_MAX = 4 };
 
 /* Of an engine whose API is followed. */
 struct engine_state {
-    const char *name, *socket; /* constant strings */
-    bool away;                 /* it cannot be asked now */
+    const char *name, *socket;  /* constant strings */
+    char id[ENGINE_ID_MAX + 1]; /* of the one that is followed, or was last; "" not known */
+    bool away;                  /* it cannot be asked now */
     char why[256];
     int64_t since;
 };
@@ -284,6 +285,8 @@ struct engines *engines_free(struct engines *engines);
 /* Has the latest of engines recorded, before what is decided by references; see
  * volumes_set_refresh. With nothing held. */
 int volumes_refresh_engines(struct volumes *volumes, struct error *e);
+/* Whether both are of one engine, as far as is known: "" is of any. */
+bool engine_ids_match(const char *a, const char *b);
 /* ERROR_IN_USE: it is to be removed where it is known from. */
 int volume_container_refuse_engines(struct volumes *volumes, const struct container *container,
                                     struct error *e);

@@ -26,6 +26,12 @@ int engine_list_read(const char *text, size_t length, struct engine_list *out, s
  */
 pid_t engine_process_read(const char *text, size_t length);
 
+/*
+ * Which engine answers, by the answer to GET /info: its id, and where its data are, as that of
+ * Docker does not change with them before version 23. "" it does not tell.
+ */
+void engine_id_read(const char *text, size_t length, char id[ENGINE_ID_MAX + 1]);
+
 /* How many containers have a volume mounted, by Podman's answer to GET libpod/volumes/NAME/json;
  * −1: that is not told. */
 int engine_mount_count_read(const char *text, size_t length);

@@ -64,6 +64,11 @@ struct follow {
     atomic_bool stop;
 };
 
+static bool is_podman(const struct follower *follower)
+{
+    return strcmp(follower->engine.name, "podman") == 0;
+}
+
 static int64_t now_ms(void)
 {
     return time_monotonic() / NS_PER_MS;
@@ -192,7 +197,7 @@ static int check_use(void *context, const char *name, int64_t since)
 
 static int check_uses(struct follower *follower, struct error *e)
 {
-    if (strcmp(follower->engine.name, "podman") != 0)
+    if (!is_podman(follower))
         return 0;
     return volumes_each_unseen_use(follower->follow->volumes, PODMAN_MOUNT_ID, check_use, follower,
                                    e);
@@ -336,6 +341,35 @@ static int wait_for_stream(struct follower *follower, struct error *e)
     return r;
 }
 
+static int ask_id(struct follower *follower, char id[ENGINE_ID_MAX + 1], struct error *e)
+{
+    _cleanup_(free_p) char *body = NULL;
+    size_t length = 0;
+    int r = engine_http_get(follower->http, "/info", &body, &length, e);
+
+    *id = 0;
+    if (r == 0)
+        engine_id_read(body, length, id);
+    return r == ERROR_NOT_FOUND ? 0 : r;
+}
+
+/* Before its list is believed. Podman, which may be at Docker's socket too, makes up another id for
+ * each answer: it has none. */
+static int learn_id(struct follower *follower, struct error *e)
+{
+    char again[ENGINE_ID_MAX + 1];
+    int r;
+
+    if (is_podman(follower))
+        return 0;
+    r = ask_id(follower, follower->engine.id, e);
+    if (r == 0 && follower->engine.id[0])
+        r = ask_id(follower, again, e);
+    if (r == 0 && follower->engine.id[0] && strcmp(follower->engine.id, again) != 0)
+        follower->engine.id[0] = 0;
+    return r;
+}
+
 static void say_followed(struct follower *follower)
 {
     if (follower->is_away)
@@ -352,6 +386,8 @@ static int follow_engine(struct follower *follower, struct error *e)
     uint64_t wanted = demand_number(&follower->demand);
     int r = wait_for_stream(follower, e);
 
+    if (r == 0)
+        r = learn_id(follower, e);
     if (r == 0)
         r = list_all(follower, e);
     if (r)
@@ -444,10 +480,10 @@ int follow_start(struct follow **out, struct volumes *volumes, const struct foll
     if (!follow)
         return -ENOMEM;
     follow->volumes = volumes;
-    follow->followers[0] =
-        (struct follower){.engine = {"docker", config->driver}, .socket = config->docker_socket};
-    follow->followers[1] =
-        (struct follower){.engine = {"podman", config->driver}, .socket = config->podman_socket};
+    follow->followers[0] = (struct follower){.engine = {.name = "docker", .driver = config->driver},
+                                             .socket = config->docker_socket};
+    follow->followers[1] = (struct follower){.engine = {.name = "podman", .driver = config->driver},
+                                             .socket = config->podman_socket};
     for (size_t i = ENGINES; r == 0 && i-- > 0;) {
         follow->followers[i].follow = follow;
         r = follower_start(&follow->followers[i], e);

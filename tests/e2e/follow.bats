@@ -47,9 +47,17 @@ serve() {
     daemon_start_foreground --plugin-socket "$PLUGIN" --docker-socket "$WORK/d/s" --podman-socket "$WORK/p/s"
 }
 
+serve_podman_as_docker() {
+    daemon_start_foreground --plugin-socket "$PLUGIN" --docker-socket "$WORK/p/s"
+}
+
 are_followed() {
     grep -q "docker: its containers are known from" "$WORK/daemon.log" &&
         grep -q "podman: its containers are known from" "$WORK/daemon.log"
+}
+
+is_followed() {
+    volctl version | grep -q "$1 *followed"
 }
 
 # refs_are VOLUME TEXT: within a moment, as events take one.
@@ -416,6 +424,46 @@ unnamed_has_a_reference() {
     volctl doctor
 }
 
+# A disk that was not mounted when it was started, as a rule.
+@test "an engine that comes up with other data does not take its former containers' references along" {
+    mkdir "$TREE/data"
+    create_container docker one -v "$TREE/data:/d"
+    refs_are data one:/d:rw
+    docker_kill
+    docker_start --data-root "$WORK/d/other"
+    eventually 10 is_followed docker
+    create_container docker two -v "$TREE/data:/d"
+    eventually 5 state_is data $'one false docker true\ntwo false docker false'
+    fails volctl doctor
+    [[ $output == *'another docker'*'1 container'*"$WORK/d/data"* ]]
+    docker rm two >/dev/null
+    refs_are data one:/d:rw
+    fails rmdir "$TREE/data"
+    docker_kill
+    docker_start
+    eventually 5 state_is data 'one false docker false'
+    volctl doctor
+    docker rm one >/dev/null
+    refs_are data ''
+}
+
+# As the package podman-docker has it. It tells another id whenever it is asked.
+@test "a service of Podman at Docker's socket is one engine" {
+    mkdir "$TREE/data"
+    DAEMON_PID=$(daemon_status pid) # a test before may have restarted it
+    daemon_stop
+    serve_podman_as_docker
+    create_container podman one -v "$TREE/data:/d"
+    refs_are data one:/d:rw
+    daemon_stop
+    podman rm one >/dev/null
+    serve_podman_as_docker
+    eventually 10 is_followed docker
+    refs_are data ''
+    daemon_stop
+    serve
+}
+
 # The mount of a daemon that was killed is dead in them.
 @test "doctor names the containers that are to be started again" {
     make_volume docker web
@@ -425,7 +473,7 @@ unnamed_has_a_reference() {
     eventually 10 sh -c "! ls '$TREE'"
     umount -l "$TREE"
     serve
-    eventually 10 sh -c "'$VOLCTL' version | grep -q 'docker *followed'"
+    eventually 10 is_followed docker
     fails volctl doctor
     [[ $output == *one*'Transport endpoint'*'start the container again'* ]]
     docker restart -t 0 one >/dev/null

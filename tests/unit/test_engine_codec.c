@@ -174,6 +174,35 @@ static void test_mount_count(void **state)
                          cases[i].count);
 }
 
+static void test_id(void **state)
+{
+    static const struct {
+        const char *text, *id;
+    } cases[] = {
+        {"{\"ID\":\"7TJZ:1\",\"DockerRootDir\":\"/var/lib/docker\"}", "7TJZ:1 /var/lib/docker"},
+        {"{\"ID\":\"7TJZ:1\"}", "7TJZ:1 "},
+        {"{\"ID\":\"\",\"DockerRootDir\":\"/var/lib/docker\"}", ""},
+        {"{\"ID\":7}", ""},
+        {"{\"ID\":\"a\\u0000b\"}", ""},
+        {"[]", ""},
+        {"", ""},
+    };
+    char id[ENGINE_ID_MAX + 1], text[2 * ENGINE_ID_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        engine_id_read(cases[i].text, strlen(cases[i].text), id);
+        assert_string_equal(id, cases[i].id);
+    }
+    /* one that is too long would be taken for another's that begins like it */
+    snprintf(text, sizeof(text), "{\"ID\":\"%0*d\"}", ENGINE_ID_MAX - 1, 0);
+    engine_id_read(text, strlen(text), id);
+    assert_int_equal(strlen(id), ENGINE_ID_MAX);
+    snprintf(text, sizeof(text), "{\"ID\":\"%0*d\"}", ENGINE_ID_MAX, 0);
+    engine_id_read(text, strlen(text), id);
+    assert_string_equal(id, "");
+}
+
 static bool event_read(const char *type, const char *action, const char *id, char *out)
 {
     char text[512];
@@ -210,10 +239,15 @@ static void test_events(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mounts),          cmocka_unit_test(test_states),
-        cmocka_unit_test(test_names),           cmocka_unit_test(test_the_rest_is_taken),
-        cmocka_unit_test(test_what_is_no_list), cmocka_unit_test(test_events),
-        cmocka_unit_test(test_process),         cmocka_unit_test(test_mount_count),
+        cmocka_unit_test(test_mounts),
+        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_the_rest_is_taken),
+        cmocka_unit_test(test_what_is_no_list),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_process),
+        cmocka_unit_test(test_mount_count),
+        cmocka_unit_test(test_id),
     };
 
     return cmocka_run_group_tests_name("engine_codec", tests, NULL, NULL);

@@ -189,6 +189,7 @@ static void test_whole_catalog_is_salvaged_and_kept(void **state)
     uint32_t uses = 0;
 
     snprintf(container.engine, sizeof(container.engine), "docker");
+    snprintf(container.engine_id, sizeof(container.engine_id), "7TJZ /var/lib/docker");
     for (int i = 0; i < 3; i++)
         make_volume(f, i);
     fixture_attach(f, 1, 1, "/a");
@@ -211,6 +212,7 @@ static void test_whole_catalog_is_salvaged_and_kept(void **state)
     assert_int_equal(run.pid, 7);
     assert_int_equal(catalog_container_get(f->catalog, container.id, &found, NULL), 0);
     assert_string_equal(found.engine, "docker");
+    assert_string_equal(found.engine_id, "7TJZ /var/lib/docker");
 }
 
 static void test_catalog_of_an_older_version_is_salvaged(void **state)
@@ -220,10 +222,26 @@ static void test_catalog_of_an_older_version_is_salvaged(void **state)
     make_volume(f, 1);
     fixture_attach(f, 1, 1, "/a");
     change_file(f, "DROP TABLE runs; DROP TABLE trees; DROP VIEW container_list;"
+                   "ALTER TABLE containers DROP COLUMN engine_id;"
                    "ALTER TABLE containers DROP COLUMN engine; PRAGMA user_version = 2");
     rebuild(f);
     assert_int_equal(attachments_count(f), 1);
     assert_false(summary.lost);
+}
+
+static void test_engines_of_a_version_without_their_ids_are_salvaged(void **state)
+{
+    struct fixture *f = *state;
+    struct container container = fixture_container(2), found;
+
+    snprintf(container.engine, sizeof(container.engine), "docker");
+    assert_int_equal(catalog_container_put(f->catalog, &container, NULL, NULL), 0);
+    change_file(f, "ALTER TABLE containers DROP COLUMN engine_id; PRAGMA user_version = 5");
+    rebuild(f);
+    assert_false(summary.lost);
+    assert_int_equal(catalog_container_get(f->catalog, container.id, &found, NULL), 0);
+    assert_string_equal(found.engine, "docker");
+    assert_string_equal(found.engine_id, "");
 }
 
 static void work_attach(struct fixture *f)
@@ -584,6 +602,7 @@ int main(void)
         TEST(test_lost_catalog),
         TEST(test_whole_catalog_is_salvaged_and_kept),
         TEST(test_catalog_of_an_older_version_is_salvaged),
+        TEST(test_engines_of_a_version_without_their_ids_are_salvaged),
         TEST(test_wal_of_a_crash_is_read_and_kept),
         TEST(test_any_page_lost),
         TEST(test_many_pages_lost),
