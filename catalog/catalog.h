@@ -107,6 +107,10 @@ int catalog_container_put(struct catalog *catalog, const struct container *conta
  * ambiguous. */
 int catalog_container_get(struct catalog *catalog, const char *key, struct container *out,
                           struct error *e);
+/* In one look, the container whose id is `id`, and the one that `name` ("": none) is the id or else
+ * the name of; {0} for what there is not. */
+int catalog_container_identify(struct catalog *catalog, const char *id, const char *name,
+                               struct container *of_id, struct container *of_name, struct error *e);
 int catalog_container_each(struct catalog *catalog,
                            int (*visit)(void *context, const struct container *container),
                            void *context, struct error *e);

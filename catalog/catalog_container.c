@@ -132,6 +132,47 @@ int catalog_container_get(struct catalog *catalog, const char *key, struct conta
     return error_set(e, ERROR_NOT_FOUND, "No such container: %s", key);
 }
 
+/* The rows come in whatever order; each says first which of the three it is. */
+static int container_read_identified(struct query *query, struct container *of_id,
+                                     struct container *of_name, struct error *e)
+{
+    enum { OF_ID, NAME_IS_ID, NAME_IS_NAME };
+    struct container container;
+    bool row;
+    int r;
+
+    for (r = query_step(query, &row, e); !r && row; r = query_step(query, &row, e)) {
+        int64_t which = query_column_int(query, 0);
+
+        r = container_row_read(query, 1, &container, e);
+        if (r)
+            return r;
+        if (which == OF_ID)
+            *of_id = container;
+        else if (which == NAME_IS_ID || !of_name->id[0])
+            *of_name = container;
+    }
+    return r;
+}
+
+int catalog_container_identify(struct catalog *catalog, const char *id, const char *name,
+                               struct container *of_id, struct container *of_name, struct error *e)
+{
+    _locked_ struct catalog *locked = catalog_lock(catalog);
+    _query_ struct query *query =
+        db_query(catalog->db, "SELECT 0, " CONTAINER_COLUMNS " FROM containers c WHERE c.id = ?1 "
+                              "UNION ALL "
+                              "SELECT 1, " CONTAINER_COLUMNS " FROM containers c WHERE c.id = ?2 "
+                              "UNION ALL "
+                              "SELECT 2, " CONTAINER_COLUMNS " FROM containers c "
+                              "WHERE c.name = ?2 AND c.name <> ''");
+
+    *of_id = *of_name = (struct container){0};
+    query_bind_text(query, 1, id);
+    query_bind_text(query, 2, name);
+    return container_read_identified(query, of_id, of_name, e);
+}
+
 int catalog_container_each(struct catalog *catalog,
                            int (*visit)(void *context, const struct container *container),
                            void *context, struct error *e)

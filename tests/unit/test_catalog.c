@@ -257,6 +257,41 @@ static void test_container_is_found_by_id_name_and_prefix(void **state)
     assert_int_equal(catalog_container_get(f->catalog, "we", &back, NULL), ERROR_NOT_FOUND);
 }
 
+static void test_containers_are_identified_in_one_look(void **state)
+{
+    struct fixture *f = *state;
+    struct container a = {.id = "abcd1111", .name = "web", .runtime = "oci", .created_at = 5};
+    struct container b = {.id = "abcd2222", .name = "abcd1111", .state = CONTAINER_RUNNING};
+    struct container c = {.id = "abcd3333"};
+    struct container of_id, of_name;
+
+    assert_int_equal(catalog_container_put(f->catalog, &a, NULL, NULL), 0);
+    assert_int_equal(catalog_container_put(f->catalog, &b, NULL, NULL), 0);
+    assert_int_equal(catalog_container_put(f->catalog, &c, NULL, NULL), 0);
+    assert_int_equal(
+        catalog_container_identify(f->catalog, "abcd2222", "web", &of_id, &of_name, NULL), 0);
+    assert_string_equal(of_id.id, "abcd2222");
+    assert_int_equal(of_id.state, CONTAINER_RUNNING);
+    assert_string_equal(of_name.id, "abcd1111");
+    assert_int_equal(of_name.created_at, 5);
+    assert_int_equal(
+        catalog_container_identify(f->catalog, "abcd2222", "abcd1111", &of_id, &of_name, NULL), 0);
+    assert_string_equal(of_id.id, "abcd2222");
+    assert_string_equal(of_name.id, "abcd1111"); /* the id before the name */
+    assert_int_equal(
+        catalog_container_identify(f->catalog, "abcd1111", "web", &of_id, &of_name, NULL), 0);
+    assert_string_equal(of_id.id, "abcd1111");
+    assert_string_equal(of_name.id, "abcd1111");
+    assert_int_equal(catalog_container_identify(f->catalog, "abcd3333", "", &of_id, &of_name, NULL),
+                     0);
+    assert_string_equal(of_id.id, "abcd3333");
+    assert_string_equal(of_name.id, ""); /* not one without a name */
+    assert_int_equal(catalog_container_identify(f->catalog, "abcd", "we", &of_id, &of_name, NULL),
+                     0);
+    assert_string_equal(of_id.id, ""); /* no beginnings */
+    assert_string_equal(of_name.id, "");
+}
+
 static int keep_run(void *context, const struct container *container, const struct run *run)
 {
     assert_string_equal(container->id, "aaaa");
@@ -732,6 +767,7 @@ int main(void)
         TEST(test_removal_of_a_used_volume_names_who_uses_it),
         TEST(test_removal_of_a_volume_with_very_many_users),
         TEST(test_container_is_found_by_id_name_and_prefix),
+        TEST(test_containers_are_identified_in_one_look),
         TEST(test_container_put_updates),
         TEST(test_how_a_container_is_run_is_kept),
         TEST(test_what_cannot_be_run_is_refused),
