@@ -5,6 +5,9 @@
  * attachments of the same container (the hook's, or made by hand) stay as they are: an engine never
  * changes the mounts of a container it has made. The stripes of the volumes and the container are
  * held from the look to the commit, which is one change of the catalog.
+ *
+ * An engine is asked before each removal, and nearly all it tells is known already: of a container
+ * that has not changed no more is asked than says so.
  */
 #include "fs/volume_engine.h"
 
@@ -25,6 +28,7 @@ struct putting {
     struct sorted_mount *mounts; /* as many as told->mounts */
     bool known;                  /* recorded already */
     struct container container;
+    struct container named;                  /* whom its name means here; id "": nobody */
     struct container by_hand;                /* recorded by attach, under its name; id "": none */
     struct attachments before, hand, wanted; /* what it had, what that had, what it is to have */
 };
@@ -54,20 +58,12 @@ static int putting_sort(struct putting *putting)
 }
 
 /* Whether somebody recorded one of its name by hand. */
-static int find_by_hand(struct putting *putting, struct error *e)
+static bool is_by_hand(const struct putting *putting)
 {
-    const char *name = putting->told->name;
-    struct container *by_hand = &putting->by_hand;
-    int r;
+    const struct container *named = &putting->named;
 
-    *by_hand = (struct container){0};
-    if (!*name || strcmp(putting->container.name, name) == 0)
-        return 0;
-    r = volume_container_find_exact(putting->volumes, name, by_hand, e);
-    if (r == 0 && strcmp(by_hand->runtime, RUNTIME_ATTACH) == 0 && !by_hand->engine[0])
-        return 0;
-    *by_hand = (struct container){0};
-    return r == ERROR_NOT_FOUND ? 0 : r;
+    return named->id[0] && strcmp(putting->container.name, putting->told->name) != 0 &&
+           strcmp(named->runtime, RUNTIME_ATTACH) == 0 && !named->engine[0];
 }
 
 static int read_attachments(struct putting *putting, const char *container_id,
@@ -84,14 +80,13 @@ static int read_attachments(struct putting *putting, const char *container_id,
 static int putting_find(struct putting *putting, struct error *e)
 {
     const struct engine_container *told = putting->told;
-    int r = catalog_container_get(putting->volumes->catalog, told->id, &putting->container, e);
+    int r = catalog_container_identify(putting->volumes->catalog, told->id, told->name,
+                                       &putting->container, &putting->named, e);
 
-    putting->known = r == 0 && strcmp(putting->container.id, told->id) == 0;
-    if (r && r != ERROR_NOT_FOUND && r != ERROR_LIMIT)
-        return r;
+    putting->known = putting->container.id[0] != 0;
     if (!putting->known)
         putting->container = (struct container){.created_at = told->created_at};
-    r = find_by_hand(putting, e);
+    putting->by_hand = is_by_hand(putting) ? putting->named : (struct container){0};
     if (r == 0)
         r = read_attachments(putting, putting->known ? told->id : "", &putting->before, e);
     return r ? r : read_attachments(putting, putting->by_hand.id, &putting->hand, e);
@@ -124,19 +119,24 @@ static uint64_t putting_mask(const struct putting *putting)
            attachments_mask(putting->volumes, &putting->hand);
 }
 
-/* With every stripe that the container goes by, under its old name and its new one, and those of
- * all its volumes. */
+/*
+ * With every stripe that the container goes by, under its old name and its new one, and those of
+ * all its volumes. Those of what the engine tells are taken first: of a container that has not
+ * changed they are all.
+ */
 static int putting_lock(struct putting *putting, uint64_t *mask, struct error *e)
 {
-    for (;;) {
-        int r = putting_find(putting, e);
+    uint64_t wanted = putting_mask(putting);
 
-        if (r)
-            return r;
-        *mask = putting_mask(putting);
+    for (;;) {
+        int r;
+
+        *mask = wanted;
         stripes_lock(putting->volumes, *mask);
-        r = putting_find(putting, e); /* it may have changed meanwhile */
-        if (r == 0 && putting_mask(putting) == *mask)
+        r = putting_find(putting, e);
+        if (r == 0)
+            wanted = putting_mask(putting);
+        if (r == 0 && wanted == *mask)
             return 0;
         stripes_unlock(putting->volumes, *mask);
         if (r)
@@ -208,13 +208,11 @@ static enum container_state state_now(const struct putting *putting)
 static void putting_describe(struct putting *putting)
 {
     const struct engine_container *told = putting->told;
-    struct container *container = &putting->container, other;
+    struct container *container = &putting->container;
 
     memcpy(container->id, told->id, sizeof(container->id));
     memcpy(container->name, told->name, sizeof(container->name));
-    if (told->name[0] &&
-        volume_container_find_exact(putting->volumes, told->name, &other, NULL) == 0 &&
-        strcmp(other.id, told->id) != 0)
+    if (putting->named.id[0] && strcmp(putting->named.id, told->id) != 0)
         container->name[0] = 0;
     if (!putting->known)
         snprintf(container->runtime, sizeof(container->runtime), "%s", putting->engine->name);
@@ -393,8 +391,16 @@ static int putting_commit(struct putting *putting, bool *changed, struct error *
     return r;
 }
 
+/* With no stripe held. */
+static bool wants_process_now(const struct putting *putting)
+{
+    return putting->told->state == CONTAINER_RUNNING && (putting->known || putting->wanted.count) &&
+           !volume_container_runs(putting->volumes, &putting->container);
+}
+
 int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
-                       const struct engine_container *container, struct error *e)
+                       const struct engine_container *container, bool *wants_process,
+                       struct error *e)
 {
     _cleanup_(putting_deinit) struct putting putting = {
         .volumes = volumes, .engine = engine, .told = container};
@@ -402,6 +408,7 @@ int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
     uint64_t mask;
     int r = name_check_container(container->id, e);
 
+    *wants_process = false;
     if (r == 0)
         r = putting_sort(&putting);
     if (r == 0)
@@ -412,15 +419,8 @@ int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
     stripes_unlock(volumes, mask);
     if (changed)
         tell_all(volumes, &putting.wanted);
+    *wants_process = r == 0 && wants_process_now(&putting);
     return r;
-}
-
-bool volumes_engine_wants_process(struct volumes *volumes, const char *id)
-{
-    struct container container;
-
-    return volume_container_find_exact(volumes, id, &container, NULL) == 0 &&
-           container.state == CONTAINER_RUNNING && !volume_container_runs(volumes, &container);
 }
 
 /* ---- forgetting ------------------------------------------------------------------ */

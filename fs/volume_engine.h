@@ -40,14 +40,13 @@ struct engine {
  * one that has none is not recorded. What else is known of it (by the hook, by hand) is kept, and
  * what was attached by hand under its name is its own from here on. A label z or Z takes effect
  * unless the volume is private to another: that is a problem then, and the container is denied.
- */
-int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
-                       const struct engine_container *container, struct error *e);
-/*
- * Whether a container is recorded as running, and no process of it is known: it is to be told then
+ *
+ * `wants_process`: it runs, is recorded, and no process of it is known: that is to be told then
  * (volumes_container_start), as what a container is known by for certain is its process.
  */
-bool volumes_engine_wants_process(struct volumes *volumes, const char *id);
+int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
+                       const struct engine_container *container, bool *wants_process,
+                       struct error *e);
 /* Forgets one that the engine has removed. None such, or another engine's (as to one of the same
  * name: by its id), is no error. */
 int volumes_engine_forget(struct volumes *volumes, const struct engine *engine, const char *id,

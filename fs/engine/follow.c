@@ -138,12 +138,12 @@ static int learn_process(struct follower *follower, const char *id, struct error
 
 static void record(struct follower *follower, const struct engine_container *container)
 {
-    struct volumes *volumes = follower->follow->volumes;
     struct error e = {0};
-    int r = volumes_engine_put(volumes, &follower->engine, container, &e);
+    bool wants_process;
+    int r = volumes_engine_put(follower->follow->volumes, &follower->engine, container,
+                               &wants_process, &e);
 
-    if (r == 0 && container->state == CONTAINER_RUNNING &&
-        volumes_engine_wants_process(volumes, container->id))
+    if (r == 0 && wants_process)
         r = learn_process(follower, container->id, &e);
     if (r)
         report_unrecorded(follower, container->id, r, &e);
