@@ -7,7 +7,8 @@
  * held from the look to the commit, which is one change of the catalog.
  *
  * An engine is asked before each removal, and nearly all it tells is known already: of a container
- * that has not changed no more is asked than says so.
+ * that has not changed no more is asked than says so, and of one that has nothing to do with us,
+ * nothing.
  */
 #include "fs/volume_engine.h"
 
@@ -55,6 +56,14 @@ static int putting_sort(struct putting *putting)
         r = engine_mount_sort(putting->volumes, putting->engine, &told->mounts[i],
                               &putting->mounts[i]);
     return r;
+}
+
+static bool concerns_us(const struct putting *putting, const struct engine_recorded *recorded)
+{
+    for (size_t i = 0; i < putting->told->mount_count; i++)
+        if (putting->mounts[i].sort != SORT_OTHER)
+            return true;
+    return !recorded || engine_recorded_has(recorded, putting->told->id);
 }
 
 /* Whether somebody recorded one of its name by hand. */
@@ -399,8 +408,8 @@ static bool wants_process_now(const struct putting *putting)
 }
 
 int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
-                       const struct engine_container *container, bool *wants_process,
-                       struct error *e)
+                       const struct engine_container *container,
+                       const struct engine_recorded *recorded, bool *wants_process, struct error *e)
 {
     _cleanup_(putting_deinit) struct putting putting = {
         .volumes = volumes, .engine = engine, .told = container};
@@ -411,8 +420,9 @@ int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
     *wants_process = false;
     if (r == 0)
         r = putting_sort(&putting);
-    if (r == 0)
-        r = putting_lock(&putting, &mask, e);
+    if (r || !concerns_us(&putting, recorded))
+        return r;
+    r = putting_lock(&putting, &mask, e);
     if (r)
         return r;
     r = putting_commit(&putting, &changed, e);
@@ -420,76 +430,5 @@ int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
     if (changed)
         tell_all(volumes, &putting.wanted);
     *wants_process = r == 0 && wants_process_now(&putting);
-    return r;
-}
-
-/* ---- forgetting ------------------------------------------------------------------ */
-
-static bool is_of_engine(const struct container *container, const struct engine *engine)
-{
-    return strcmp(container->engine, engine->name) == 0 &&
-           engine_ids_match(container->engine_id, engine->id);
-}
-
-int volumes_engine_forget(struct volumes *volumes, const struct engine *engine, const char *id,
-                          struct error *e)
-{
-    _cleanup_(departures_deinit) struct departures departures = {0};
-    struct container container;
-    uint64_t mask = 0;
-    int r = volume_container_lock(volumes, id, volume_container_find_exact, &mask, &container, e);
-
-    if (r)
-        return r == ERROR_NOT_FOUND ? 0 : r;
-    if (strcmp(container.id, id) == 0 && is_of_engine(&container, engine)) {
-        r = volume_event_note_departures(volumes, container.id, NULL, &departures, e);
-        if (r == 0)
-            r = volume_access_drop_container(volumes, container.id, e);
-        if (r == 0)
-            volume_event_departed(volumes, &container, &departures);
-    }
-    stripes_unlock(volumes, mask);
-    volume_container_problem_clear(volumes, container.id);
-    return r;
-}
-
-struct gone {
-    const struct engine *engine;
-    bool (*is_listed)(void *context, const char *id);
-    void *context;
-    char (*ids)[CONTAINER_ID_MAX + 1];
-    size_t count;
-};
-
-static void gone_deinit(struct gone *gone)
-{
-    free(gone->ids);
-}
-
-static int gone_add(void *context, const struct container *container)
-{
-    struct gone *gone = context;
-    void *grown;
-
-    if (!is_of_engine(container, gone->engine) || gone->is_listed(gone->context, container->id))
-        return 0;
-    grown = reallocarray(gone->ids, gone->count + 1, sizeof(*gone->ids));
-    if (!grown)
-        return -ENOMEM;
-    gone->ids = grown;
-    memcpy(gone->ids[gone->count++], container->id, sizeof(*gone->ids));
-    return 0;
-}
-
-int volumes_engine_forget_others(struct volumes *volumes, const struct engine *engine,
-                                 bool (*is_listed)(void *context, const char *id), void *context,
-                                 struct error *e)
-{
-    _cleanup_(gone_deinit) struct gone gone = {
-        .engine = engine, .is_listed = is_listed, .context = context};
-    int r = catalog_container_each(volumes->catalog, gone_add, &gone, e);
-
-    for (size_t i = 0; r == 0 && i < gone.count; i++)
-        r = volumes_engine_forget(volumes, engine, gone.ids[i], e);
     return r;
 }

@@ -35,24 +35,45 @@ struct engine {
     char id[ENGINE_ID_MAX + 1]; /* "" not known: the one that there always was */
 };
 
+/* Which containers were recorded at one look. Owned; {0} is none, and safe to release. */
+struct engine_recorded {
+    struct engine_record {
+        char id[CONTAINER_ID_MAX + 1]; /* first */
+        bool of_engine;                /* listed by the engine that was looked for */
+    } * items;                         /* sorted by id */
+    size_t count;
+};
+void engine_recorded_deinit(struct engine_recorded *recorded);
+bool engine_recorded_has(const struct engine_recorded *recorded, const char *id);
+/* Once for a list that is recorded, after the engine has answered it. */
+int volumes_engine_look(struct volumes *volumes, const struct engine *engine,
+                        struct engine_recorded *out, struct error *e);
+
 /*
  * Records a container as the engine has it now, with those of its mounts that are of volumes here;
  * one that has none is not recorded. What else is known of it (by the hook, by hand) is kept, and
  * what was attached by hand under its name is its own from here on. A label z or Z takes effect
  * unless the volume is private to another: that is a problem then, and the container is denied.
  *
+ * `recorded` (NULL: it is looked for): with none of its mounts a volume's, and not among these, the
+ * container is passed over. One that the hook or somebody by hand records after the look is as if
+ * recorded after the list: its start is told as an event after the hook's word, else the next list
+ * has it.
+ *
  * `wants_process`: it runs, is recorded, and no process of it is known: that is to be told then
  * (volumes_container_start), as what a container is known by for certain is its process.
  */
 int volumes_engine_put(struct volumes *volumes, const struct engine *engine,
-                       const struct engine_container *container, bool *wants_process,
+                       const struct engine_container *container,
+                       const struct engine_recorded *recorded, bool *wants_process,
                        struct error *e);
 /* Forgets one that the engine has removed. None such, or another engine's (as to one of the same
  * name: by its id), is no error. */
 int volumes_engine_forget(struct volumes *volumes, const struct engine *engine, const char *id,
                           struct error *e);
-/* Forgets those of the engine for which `is_listed` says no. */
+/* Forgets those of the engine among `recorded` for which `is_listed` says no. */
 int volumes_engine_forget_others(struct volumes *volumes, const struct engine *engine,
+                                 const struct engine_recorded *recorded,
                                  bool (*is_listed)(void *context, const char *id), void *context,
                                  struct error *e);
 

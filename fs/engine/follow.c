@@ -136,11 +136,12 @@ static int learn_process(struct follower *follower, const char *id, struct error
     return r == ERROR_REQUEST_INVALID || r == ERROR_NOT_FOUND ? 0 : r;
 }
 
-static void record(struct follower *follower, const struct engine_container *container)
+static void record(struct follower *follower, const struct engine_container *container,
+                   const struct engine_recorded *recorded)
 {
     struct error e = {0};
     bool wants_process;
-    int r = volumes_engine_put(follower->follow->volumes, &follower->engine, container,
+    int r = volumes_engine_put(follower->follow->volumes, &follower->engine, container, recorded,
                                &wants_process, &e);
 
     if (r == 0 && wants_process)
@@ -205,6 +206,19 @@ static int check_uses(struct follower *follower, struct error *e)
 
 /* ---- lists, whole and in part -------------------------------------------------------------- */
 
+/* What cannot be looked through is no reason to record nothing of it. */
+static int record_all(struct follower *follower, struct engine_list *list, struct error *e)
+{
+    _cleanup_(engine_recorded_deinit) struct engine_recorded recorded;
+    int r = volumes_engine_look(follower->follow->volumes, &follower->engine, &recorded, e);
+
+    for (size_t i = 0; i < list->count; i++)
+        record(follower, &list->items[i], r ? NULL : &recorded);
+    return r ? r
+             : volumes_engine_forget_others(follower->follow->volumes, &follower->engine, &recorded,
+                                            is_listed, list, e);
+}
+
 /* Everything the engine has now, in place of what was known. */
 static int list_all(struct follower *follower, struct error *e)
 {
@@ -216,11 +230,8 @@ static int list_all(struct follower *follower, struct error *e)
     follower->pending_count = 0; /* what they tell is in the list */
     follower->unrecorded = false;
     r = get_list(follower, "/containers/json?all=1", &list, e);
-    for (size_t i = 0; r == 0 && i < list.count; i++)
-        record(follower, &list.items[i]);
     if (r == 0)
-        r = volumes_engine_forget_others(follower->follow->volumes, &follower->engine, is_listed,
-                                         &list, e);
+        r = record_all(follower, &list, e);
     return r ? r : check_uses(follower, e);
 }
 
@@ -244,7 +255,7 @@ static int list_one(struct follower *follower, const char *id, struct error *e)
     container = engine_list_find(&list, id);
     if (!container)
         return volumes_engine_forget(follower->follow->volumes, &follower->engine, id, e);
-    record(follower, container);
+    record(follower, container, NULL);
     return 0;
 }
 

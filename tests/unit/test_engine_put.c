@@ -16,6 +16,7 @@
 #define DB  "bb00000000000000000000000000000000000000000000000000000000000000"
 
 static const struct engine docker = {"docker", "volumefs"};
+static const struct engine podman = {"podman", "volumefs"};
 
 /* ---- statements -------------------------------------------------------------------- */
 
@@ -32,9 +33,12 @@ struct query *__wrap_db_query(struct db *db, const char *sql)
 
 /* ---- what an engine tells ------------------------------------------------------------- */
 
-static char of_web[] = "web", ours[] = "volumefs", data[] = "/data";
+static char of_web[] = "web", ours[] = "volumefs", data[] = "/data", root[] = "/";
+static char away[] = "/no/such/path";
 
 static struct engine_mount volume_mount = {.volume = of_web, .driver = ours, .destination = data};
+static struct engine_mount host_mount = {.source = root, .destination = data};
+static struct engine_mount unsure_mount = {.source = away, .destination = data};
 
 static struct engine_container told(const char *id, const char *name, struct engine_mount *mount)
 {
@@ -45,15 +49,21 @@ static struct engine_container told(const char *id, const char *name, struct eng
     return container;
 }
 
-static bool put(struct engine_container container)
+static bool put_of(const struct engine *engine, struct engine_container container,
+                   const struct engine_recorded *recorded)
 {
     struct error e = {0};
     bool wants_process = true;
 
     statements = 0;
-    if (volumes_engine_put(volumes, &docker, &container, &wants_process, &e) != 0)
+    if (volumes_engine_put(volumes, engine, &container, recorded, &wants_process, &e) != 0)
         fail_msg("%s", e.text);
     return wants_process;
+}
+
+static bool put(struct engine_container container)
+{
+    return put_of(&docker, container, NULL);
 }
 
 static void attach(const char *key, const char *text)
@@ -94,6 +104,53 @@ static uint32_t references(const char *name)
     assert_int_equal(
         catalog_reference_count(volumes_catalog(volumes), volume.id, &containers, &uses, NULL), 0);
     return containers;
+}
+
+static void test_what_is_not_ours_takes_no_statement(void **state)
+{
+    _cleanup_(engine_recorded_deinit) struct engine_recorded recorded;
+
+    (void)state;
+    put(told(WEB, "web", &volume_mount));
+    assert_int_equal(volumes_engine_look(volumes, &docker, &recorded, NULL), 0);
+    assert_false(put_of(&docker, told(DB, "db", NULL), &recorded));
+    assert_int_equal(statements, 0);
+    put_of(&docker, told(DB, "db", &host_mount), &recorded);
+    assert_int_equal(statements, 0);
+    assert_false(is_recorded(DB));
+    put_of(&docker, told(DB, "db", &unsure_mount), &recorded); /* may be ours */
+    assert_int_not_equal(statements, 0);
+    put_of(&docker, told(DB, "db", &volume_mount), &recorded);
+    assert_true(is_recorded(DB));
+}
+
+static void test_what_is_recorded_is_never_passed_over(void **state)
+{
+    _cleanup_(engine_recorded_deinit) struct engine_recorded recorded;
+
+    (void)state;
+    attach(DB, "db:/var/lib/db");
+    assert_int_equal(volumes_engine_look(volumes, &docker, &recorded, NULL), 0);
+    put_of(&docker, told(DB, "db", NULL), &recorded);
+    assert_string_equal(find(DB).engine, "docker");
+    assert_string_equal(find(DB).name, "db");
+    assert_int_equal(references("db"), 1);
+}
+
+/* As if it had come after the list: the next one has it. */
+static void test_what_comes_after_the_look_waits(void **state)
+{
+    _cleanup_(engine_recorded_deinit) struct engine_recorded recorded;
+
+    (void)state;
+    assert_int_equal(volumes_engine_look(volumes, &docker, &recorded, NULL), 0);
+    attach(DB, "db:/var/lib/db");
+    put_of(&docker, told(DB, "db", NULL), &recorded);
+    assert_string_equal(find(DB).engine, "");
+    assert_int_equal(references("db"), 1);
+    put(told(DB, "db", NULL));
+    assert_string_equal(find(DB).engine, "docker");
+    assert_int_equal(references("db"), 1);
 }
 
 static void test_one_that_has_not_changed_takes_few_statements(void **state)
@@ -171,15 +228,54 @@ static void test_one_by_hand_with_other_volumes_stays(void **state)
     assert_int_equal(references("db"), 1);
 }
 
+static bool is_web(void *context, const char *id)
+{
+    (void)context;
+    return strcmp(id, WEB) == 0;
+}
+
+static void test_what_an_engine_lists_no_more_is_forgotten(void **state)
+{
+    _cleanup_(engine_recorded_deinit) struct engine_recorded recorded;
+    char id[CONTAINER_ID_MAX + 1];
+
+    (void)state;
+    put(told(WEB, "web", &volume_mount));
+    for (unsigned i = 0; i < 40; i++) {
+        snprintf(id, sizeof(id), "%02u%s", 99 - i, &DB[2]);
+        put(told(id, "", &volume_mount));
+    }
+    snprintf(id, sizeof(id), "cc%s", &DB[2]);
+    put_of(&podman, told(id, "of-podman", &volume_mount), NULL);
+    attach("by-hand", "web:/data");
+    assert_int_equal(references("web"), 43);
+    assert_int_equal(volumes_engine_look(volumes, &docker, &recorded, NULL), 0);
+    assert_int_equal(recorded.count, 43);
+    assert_true(engine_recorded_has(&recorded, WEB));
+    assert_false(engine_recorded_has(&recorded, DB));
+    assert_false(engine_recorded_has(&recorded, "aa"));
+    assert_int_equal(volumes_engine_forget_others(volumes, &docker, &recorded, is_web, NULL, NULL),
+                     0);
+    assert_int_equal(references("web"), 3);
+    assert_true(is_recorded(WEB) && is_recorded(id) && is_recorded("by-hand"));
+    assert_int_equal(volumes_engine_forget_others(volumes, &docker, &recorded, is_web, NULL, NULL),
+                     0); /* they are gone already */
+    assert_int_equal(references("web"), 3);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, volumes_setup, volumes_teardown)
     const struct CMUnitTest tests[] = {
+        TEST(test_what_is_not_ours_takes_no_statement),
+        TEST(test_what_is_recorded_is_never_passed_over),
+        TEST(test_what_comes_after_the_look_waits),
         TEST(test_one_that_has_not_changed_takes_few_statements),
         TEST(test_only_those_that_run_and_are_recorded_want_a_process),
         TEST(test_names),
         TEST(test_one_recorded_by_hand_is_taken_over),
         TEST(test_one_by_hand_with_other_volumes_stays),
+        TEST(test_what_an_engine_lists_no_more_is_forgotten),
     };
 
     return cmocka_run_group_tests_name("engine_put", tests, NULL, NULL);
