@@ -219,6 +219,17 @@ static int record_all(struct follower *follower, struct engine_list *list, struc
                                             is_listed, list, e);
 }
 
+/* What events tell is in the list that is made now, or in the one after it. One that is due later
+ * stays due: somebody who wanted a list may have come in the middle of what they tell of. */
+static void list_takes_events(struct follower *follower)
+{
+    if (now_ms() >= follower->list_due_ms)
+        follower->list_due_ms = now_ms() + LIST_AGAIN_MS;
+    if (follower->pending_count)
+        list_again_in(follower, SETTLE_MS);
+    follower->pending_count = 0;
+}
+
 /* Everything the engine has now, in place of what was known. */
 static int list_all(struct follower *follower, struct error *e)
 {
@@ -226,8 +237,7 @@ static int list_all(struct follower *follower, struct error *e)
     int r;
 
     follower->stream_was_open = engine_http_is_streaming(follower->http);
-    follower->list_due_ms = now_ms() + LIST_AGAIN_MS;
-    follower->pending_count = 0; /* what they tell is in the list */
+    list_takes_events(follower);
     follower->unrecorded = false;
     r = get_list(follower, "/containers/json?all=1", &list, e);
     if (r == 0)
