@@ -48,8 +48,8 @@ void demand_meet(struct demand *demand, uint64_t number, bool is_there, bool inc
         demand->met = number;
     demand->is_there = is_there;
     demand->incomplete = incomplete;
-    pthread_cond_broadcast(&demand->changed);
     pthread_mutex_unlock(&demand->mutex);
+    pthread_cond_broadcast(&demand->changed); /* who wakes up finds the mutex free */
 }
 
 void demand_await(struct demand *demand, int timeout_ms)

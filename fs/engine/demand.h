@@ -32,7 +32,8 @@ void demand_deinit(struct demand *demand);
 uint64_t demand_number(struct demand *demand);
 /* True if one is wanted that was not made. */
 bool demand_is_open(struct demand *demand);
-/* All up to `number` are met: by a list, or because there is no engine to ask. */
+/* All up to `number` are met: by a list, or because there is no engine to ask. Who deinits waits
+ * for this to return, not for the mutex alone. */
 void demand_meet(struct demand *demand, uint64_t number, bool is_there, bool incomplete);
 /* Waits until a list is wanted, the time is over or demand_end was called. */
 void demand_await(struct demand *demand, int timeout_ms);
