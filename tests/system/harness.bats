@@ -63,8 +63,8 @@ first_thread_is_dead() {
     local pid
 
     python3 -c 'if True:
-        import ctypes, threading, time
-        SYS_exit = 60
+        import ctypes, os, threading, time
+        SYS_exit = 60 if os.uname().machine == "x86_64" else 93
         threading.Thread(target=time.sleep, args=(60,)).start()
         ctypes.CDLL(None).syscall(SYS_exit, 0)' 3>&- &
     pid=$!

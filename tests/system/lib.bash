@@ -243,9 +243,14 @@ fails() {
     fi
 }
 
-# eventually SECONDS COMMAND…: until it succeeds.
+# How many times longer things take here now.
+busyness() {
+    awk -v processors="$(nproc)" '{ print int($1 / processors) + 1 }' /proc/loadavg
+}
+
+# eventually SECONDS COMMAND…: until it succeeds. The seconds are those of a machine that is not busy.
 eventually() {
-    local deadline=$((SECONDS + $1))
+    local deadline=$((SECONDS + $1 * $(busyness)))
 
     shift
     until "$@"; do

@@ -20,6 +20,24 @@ void fake_volumes_reset(void)
     fake_volumes = (struct fake_volumes){.mutex = PTHREAD_MUTEX_INITIALIZER};
 }
 
+static bool are_gathered(void)
+{
+    bool gathered;
+
+    pthread_mutex_lock(&fake_volumes.mutex);
+    gathered = fake_volumes.gather && fake_volumes.most_inside >= fake_volumes.gather;
+    pthread_mutex_unlock(&fake_volumes.mutex);
+    return gathered;
+}
+
+static void take_time(void)
+{
+    enum { STEP_MS = 10 };
+
+    for (unsigned ms = 0; ms < fake_volumes.delay_ms && !are_gathered(); ms += STEP_MS)
+        usleep(STEP_MS * 1000);
+}
+
 static int begin(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static int begin(struct error *e, const char *format, ...)
@@ -36,7 +54,7 @@ static int begin(struct error *e, const char *format, ...)
     if (++fake_volumes.inside > fake_volumes.most_inside)
         fake_volumes.most_inside = fake_volumes.inside;
     pthread_mutex_unlock(&fake_volumes.mutex);
-    usleep(fake_volumes.delay_ms * 1000);
+    take_time();
     pthread_mutex_lock(&fake_volumes.mutex);
     fake_volumes.inside--;
     pthread_mutex_unlock(&fake_volumes.mutex);

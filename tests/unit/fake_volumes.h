@@ -22,7 +22,8 @@ struct fake_volumes {
     bool dead_mount;   /* a container's */
     bool leaving;      /* "web" is about to go back to its engine */
     bool engine_away;  /* an engine that was followed */
-    unsigned delay_ms; /* each call takes so long */
+    unsigned delay_ms; /* each call takes so long, */
+    unsigned gather;   /* or until so many were there at a time; 0: no matter */
     unsigned inside;   /* calls at this moment, and the most there were */
     unsigned most_inside;
     struct event_ring *ring; /* the test's */
