@@ -79,7 +79,7 @@ fetch_once() {
             (cd "$work" && debian_apt source --download-only --only-source "$package=$version") ||
                 continue
             unpack "$(basename "$work"/*.dsc)" && return 0
-            rm -rf "$work/source"
+            rm -rf "$work"/source "$work"/*.dsc
         done
     done < <(debian_mirrors)
     return 1

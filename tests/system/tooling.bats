@@ -65,12 +65,29 @@ fetched_version() {
 }
 
 @test "a machine that has everything is left alone" {
+    if [ ! -e "$ROOT/tools/subprojects/curl" ]; then
+        skip "this build has the distribution's libcurl"
+    fi
     mkdir -p "$WORK/tools/subprojects"
     cp -r "$ROOT/tools/subprojects/curl" "$WORK/tools/subprojects"
     if ! pkg-config --atleast-version=3.17 fuse3; then
         cp -r "$ROOT/tools/subprojects/libfuse3" "$WORK/tools/subprojects"
     fi
     unshare -n "$WORK/tools/install-deps" build | grep 'all packages are there already'
+}
+
+@test "where the source of curl cannot be had, the distribution's libcurl will do" {
+    if ! pkg-config --exists libcurl; then
+        skip 'it is not installed, and there is no network in this test'
+    fi
+    mkdir -p "$WORK/tools/subprojects"
+    if ! pkg-config --atleast-version=3.17 fuse3; then
+        cp -r "$ROOT/tools/subprojects/libfuse3" "$WORK/tools/subprojects"
+    fi
+    printf '#!/bin/sh\nexit 1\n' >"$WORK/tools/fetch-curl"
+    unshare -n "$WORK/tools/install-deps" build >"$WORK/log" 2>&1
+    grep "the distribution's libcurl instead" "$WORK/log"
+    [ ! -e "$WORK/tools/subprojects/curl" ]
 }
 
 @test "an unknown group is refused" {
