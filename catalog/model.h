@@ -14,7 +14,7 @@
 
 enum {
     DRIVER_NAME_MAX = 63,
-    ENGINE_ID_MAX = 255,
+    ENGINE_ID_MAX = 64,
     CONTEXT_MAX = 255,
     PATH_TEXT_MAX = 4095,
     PAIRS_MAX = 256,           /* labels or options of one volume */
@@ -68,7 +68,7 @@ struct container {
     char name[NAME_MAX_LENGTH + 1];
     char runtime[DRIVER_NAME_MAX + 1]; /* "volctl", "docker", "podman", "oci", … */
     char engine[DRIVER_NAME_MAX + 1];  /* whose API lists it, and forgets it; "" none */
-    char engine_id[ENGINE_ID_MAX + 1]; /* which engine of that name; "" not known */
+    char engine_id[ENGINE_ID_MAX + 1]; /* which of that name; "" not known */
     enum container_state state;
     int64_t created_at;
 };

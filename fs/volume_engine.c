@@ -226,8 +226,7 @@ static void putting_describe(struct putting *putting)
     if (!putting->known)
         snprintf(container->runtime, sizeof(container->runtime), "%s", putting->engine->name);
     snprintf(container->engine, sizeof(container->engine), "%s", putting->engine->name);
-    if (putting->engine->id[0])
-        memcpy(container->engine_id, putting->engine->id, sizeof(container->engine_id));
+    memcpy(container->engine_id, putting->engine->id, sizeof(container->engine_id));
     container->state = state_now(putting);
 }
 

@@ -32,7 +32,7 @@ struct engine_container {
 struct engine {
     const char *name;
     const char *driver;         /* the name by which the engine knows our volume driver */
-    char id[ENGINE_ID_MAX + 1]; /* "" not known: the one that there always was */
+    char id[ENGINE_ID_MAX + 1]; /* "" not known */
 };
 
 /* Which containers were recorded at one look. Owned; {0} is none, and safe to release. */

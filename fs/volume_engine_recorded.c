@@ -17,7 +17,7 @@
 static bool is_of_engine(const struct container *container, const struct engine *engine)
 {
     return strcmp(container->engine, engine->name) == 0 &&
-           engine_ids_match(container->engine_id, engine->id);
+           engine_id_is(engine->id, container->engine_id);
 }
 
 /* ---- the look -------------------------------------------------------------------- */

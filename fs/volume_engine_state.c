@@ -9,22 +9,26 @@
 #include <errno.h>
 #include <string.h>
 
-enum { STRANDED_MAX = 16 };
-
 /* ---- states ---------------------------------------------------------------------- */
 
-bool engine_ids_match(const char *a, const char *b)
+bool engine_id_is(const char *id, const char *recorded)
 {
-    return !*a || !*b || strcmp(a, b) == 0;
+    return !*recorded || strcmp(id, recorded) == 0;
 }
 
-/* With the mutex held. NULL: it is not followed. */
-static struct engine_state *state_find(struct volumes *volumes, const char *name)
+/* NULL: it is not followed. */
+static struct engine_state *state_find(struct engine_state *states, size_t count, const char *name)
 {
-    for (size_t i = 0; i < volumes->engine_count; i++)
-        if (strcmp(volumes->engine_states[i].name, name) == 0)
-            return &volumes->engine_states[i];
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(states[i].name, name) == 0)
+            return &states[i];
     return NULL;
+}
+
+/* Whether the one that has the id cannot be asked. */
+static bool state_is_away(const struct engine_state *state, const char *id)
+{
+    return !state || state->away || !engine_id_is(state->id, id);
 }
 
 void volumes_engine_set_state(struct volumes *volumes, const struct engine *engine,
@@ -33,12 +37,13 @@ void volumes_engine_set_state(struct volumes *volumes, const struct engine *engi
     struct engine_state *state;
 
     pthread_mutex_lock(&volumes->engine_mutex);
-    state = state_find(volumes, engine->name);
+    state = state_find(volumes->engine_states, volumes->engine_count, engine->name);
     if (!state && volumes->engine_count < ENGINES_FOLLOWED_MAX) {
         state = &volumes->engine_states[volumes->engine_count++];
         *state = (struct engine_state){.name = engine->name, .socket = socket};
     }
-    if (state && (!state->since || state->away != (why != NULL)))
+    if (state &&
+        (!state->since || state->away != (why != NULL) || strcmp(state->id, engine->id) != 0))
         state->since = time_now();
     if (state) {
         state->away = why != NULL;
@@ -50,14 +55,23 @@ void volumes_engine_set_state(struct volumes *volumes, const struct engine *engi
 
 bool volumes_engine_is_away(struct volumes *volumes, const char *engine, const char *id)
 {
-    const struct engine_state *state;
     bool away;
 
     pthread_mutex_lock(&volumes->engine_mutex);
-    state = state_find(volumes, engine);
-    away = !state || state->away || !engine_ids_match(state->id, id);
+    away = state_is_away(state_find(volumes->engine_states, volumes->engine_count, engine), id);
     pthread_mutex_unlock(&volumes->engine_mutex);
     return away;
+}
+
+static size_t states_copy(struct volumes *volumes, struct engine_state out[ENGINES_FOLLOWED_MAX])
+{
+    size_t count;
+
+    pthread_mutex_lock(&volumes->engine_mutex);
+    count = volumes->engine_count;
+    memcpy(out, volumes->engine_states, sizeof(volumes->engine_states));
+    pthread_mutex_unlock(&volumes->engine_mutex);
+    return count;
 }
 
 void volumes_engine_each(struct volumes *volumes,
@@ -66,108 +80,86 @@ void volumes_engine_each(struct volumes *volumes,
                          void *context)
 {
     struct engine_state states[ENGINES_FOLLOWED_MAX];
-    size_t count;
+    size_t count = states_copy(volumes, states);
 
-    pthread_mutex_lock(&volumes->engine_mutex);
-    count = volumes->engine_count;
-    memcpy(states, volumes->engine_states, sizeof(states));
-    pthread_mutex_unlock(&volumes->engine_mutex);
     for (size_t i = 0; i < count; i++)
         visit(context, states[i].name, states[i].socket, states[i].away ? states[i].why : NULL);
 }
 
 /* ---- problems --------------------------------------------------------------------- */
 
-/* Containers of one engine that is away. */
-struct stranded {
-    char name[DRIVER_NAME_MAX + 1];
-    char id[ENGINE_ID_MAX + 1];
-    size_t containers;
-};
-
+/* Containers of engines that are away, by the engine's name. */
 struct counting {
-    struct volumes *volumes;
-    struct stranded items[STRANDED_MAX];
+    struct engine_state states[ENGINES_FOLLOWED_MAX];
+    size_t state_count;
+    struct {
+        char name[DRIVER_NAME_MAX + 1];
+        size_t containers;
+    } items[ENGINES_FOLLOWED_MAX];
     size_t count;
 };
 
 static int count_container(void *context, const struct container *container)
 {
     struct counting *counting = context;
-    struct stranded *item = counting->items;
+    size_t i = 0;
 
     if (!container->engine[0] ||
-        !volumes_engine_is_away(counting->volumes, container->engine, container->engine_id))
+        !state_is_away(state_find(counting->states, counting->state_count, container->engine),
+                       container->engine_id))
         return 0;
-    while (
-        item < counting->items + counting->count &&
-        (strcmp(item->name, container->engine) != 0 || strcmp(item->id, container->engine_id) != 0))
-        item++;
-    if (item == counting->items + STRANDED_MAX)
+    while (i < counting->count && strcmp(counting->items[i].name, container->engine) != 0)
+        i++;
+    if (i == ENGINES_FOLLOWED_MAX)
         return 0;
-    if (item == counting->items + counting->count) {
-        counting->count++;
-        memcpy(item->name, container->engine, sizeof(item->name));
-        memcpy(item->id, container->engine_id, sizeof(item->id));
-    }
-    item->containers++;
+    if (i == counting->count)
+        memcpy(counting->items[counting->count++].name, container->engine,
+               sizeof(container->engine));
+    counting->items[i].containers++;
     return 0;
 }
 
-static void stranded_describe(const struct stranded *stranded, const struct engine_state *state,
-                              char *out, size_t size)
+static int visit_away(const char *name, const struct engine_state *state, size_t containers,
+                      problem_visitor visit, void *context)
 {
-    const char *plural = stranded->containers == 1 ? "" : "s";
-    char since[TIME_TEXT_SIZE] = "this start";
+    const char *plural = containers == 1 ? "" : "s", *next;
+    char text[512 + TIME_TEXT_SIZE], since[TIME_TEXT_SIZE] = "this start";
 
-    if (state->since)
+    if (state && state->since)
         time_format(state->since, since);
-    if (state->away)
-        snprintf(
-            out, size,
-            "cannot be asked since %s: %s; its %zu container%s with volumes count as they were "
-            "then",
-            since, state->why, stranded->containers, plural);
-    else
-        snprintf(out, size,
-                 "another %s answers at %s since %s: %zu container%s with volumes count as they "
-                 "were with the former one, whose id and data directory are %s",
-                 stranded->name, state->socket, since, stranded->containers, plural, stranded->id);
-}
-
-static int visit_stranded(struct volumes *volumes, const struct stranded *stranded,
-                          problem_visitor visit, void *context)
-{
-    const struct engine_state *found;
-    struct engine_state state = {.away = true,
-                                 .why = "it is not followed (see --docker-socket, "
-                                        "--podman-socket)"};
-    char text[512 + ENGINE_ID_MAX + TIME_TEXT_SIZE];
-
-    pthread_mutex_lock(&volumes->engine_mutex);
-    found = state_find(volumes, stranded->name);
-    if (found)
-        state = *found;
-    pthread_mutex_unlock(&volumes->engine_mutex);
-    if (!state.away && engine_ids_match(state.id, stranded->id))
-        return 0; /* it has come back meanwhile */
-    stranded_describe(stranded, &state, text, sizeof(text));
-    return visit(context, stranded->name, text,
-                 state.away
-                     ? "start it; if it is gone for good: volctl container rm -f for each "
-                       "that volctl container ls shows of it"
-                     : "see that its data are mounted, and start it again; if it is gone for "
-                       "good: volctl container rm -f for each that volctl container ls shows "
-                       "of it");
+    if (state && !state->away) {
+        snprintf(text, sizeof(text),
+                 "one with other data answers at %.128s since %s; %zu container%s with volumes of "
+                 "the former one count as they were then",
+                 state->socket, since, containers, plural);
+        next = "see that its data are mounted, and start it again; if they are gone for good: "
+               "volctl container rm -f for each that volctl refs shows as away";
+    } else {
+        snprintf(text, sizeof(text),
+                 "cannot be asked since %s: %s; its %zu container%s with volumes count as they "
+                 "were then",
+                 since,
+                 state ? state->why : "it is not followed (see --docker-socket, --podman-socket)",
+                 containers, plural);
+        next = "start it; if it is gone for good: volctl container rm -f for each that volctl "
+               "refs shows as away";
+    }
+    return visit(context, name, text, next);
 }
 
 int volumes_check_engines(struct volumes *volumes, problem_visitor visit, void *context)
 {
-    struct counting counting = {.volumes = volumes};
-    int r = catalog_container_each(volumes->catalog, count_container, &counting, NULL);
+    struct counting counting = {0};
+    int r;
 
-    for (size_t i = 0; r == 0 && i < counting.count; i++)
-        r = visit_stranded(volumes, &counting.items[i], visit, context);
+    counting.state_count = states_copy(volumes, counting.states);
+    r = catalog_container_each(volumes->catalog, count_container, &counting, NULL);
+    for (size_t i = 0; r == 0 && i < counting.count; i++) {
+        const char *name = counting.items[i].name;
+
+        r = visit_away(name, state_find(counting.states, counting.state_count, name),
+                       counting.items[i].containers, visit, context);
+    }
     return r;
 }
 

@@ -16,7 +16,11 @@ static int label_references(struct volumes *volumes, const struct volume *volume
     _cleanup_(live_mounts_deinit) struct live_mounts live = {0};
     int r = volumes_scan_live(volumes, &live, e);
 
-    return r ? r : references_collect(volumes->catalog, volume, &live, out, e);
+    if (r == 0)
+        r = references_collect(volumes->catalog, volume, &live, out, e);
+    if (r == 0)
+        volumes_mark_away(volumes, out);
+    return r;
 }
 
 /* Whether a line is of the container; that may be recorded twice, by id and by name. */
@@ -64,7 +68,8 @@ static int check_owner(struct volumes *volumes, const struct volume *volume,
             return error_set(e, ERROR_DENIED,
                              "volume \"%s\" is private to %s, which still refers to it; remove "
                              "that container: %s rm -f %s",
-                             volume->name, name, reference->engine, name);
+                             volume->name, name,
+                             reference->away ? "volctl container" : reference->engine, name);
         return error_set(e, ERROR_DENIED,
                          "volume \"%s\" is private to %s, which still refers to it; remove that "
                          "container, or detach it with: volctl detach %s",

@@ -166,8 +166,7 @@ int volumes_each_uncounted(struct volumes *volumes, const struct filter *filter,
                : catalog_volume_each(volumes->catalog, visit_uncounted, &uncounted, e);
 }
 
-/* What is known of an engine that is away is marked. */
-static void mark_away(struct volumes *volumes, struct references *references)
+void volumes_mark_away(struct volumes *volumes, struct references *references)
 {
     for (size_t i = 0; i < references->count; i++) {
         struct reference *reference = &references->items[i];
@@ -191,7 +190,7 @@ int volumes_references(struct volumes *volumes, const char *name, struct referen
     if (r == 0)
         r = references_collect(volumes->catalog, &volume, &live, out, e);
     if (r == 0)
-        mark_away(volumes, out);
+        volumes_mark_away(volumes, out);
     return r;
 }
 
@@ -222,7 +221,7 @@ int volumes_references_lately(struct volumes *volumes, const struct volume *volu
         r = references_collect(volumes->catalog, volume, &volumes->lately, out, e);
     pthread_mutex_unlock(&volumes->lately_mutex);
     if (r == 0)
-        mark_away(volumes, out);
+        volumes_mark_away(volumes, out);
     return r;
 }
 

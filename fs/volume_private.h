@@ -285,8 +285,11 @@ struct engines *engines_free(struct engines *engines);
 /* Has the latest of engines recorded, before what is decided by references; see
  * volumes_set_refresh. With nothing held. */
 int volumes_refresh_engines(struct volumes *volumes, struct error *e);
-/* Whether both are of one engine, as far as is known: "" is of any. */
-bool engine_ids_match(const char *a, const char *b);
+/* Marks those of engines that are away (volumes_engine_is_away). */
+void volumes_mark_away(struct volumes *volumes, struct references *references);
+/* Whether what was recorded of an engine of id `recorded` ("": not known then) is of that of `id`.
+ * One whose id is not known now is not the one whose was. */
+bool engine_id_is(const char *id, const char *recorded);
 /* ERROR_IN_USE: it is to be removed where it is known from. */
 int volume_container_refuse_engines(struct volumes *volumes, const struct container *container,
                                     struct error *e);

@@ -46,12 +46,18 @@ static void describe_references(FILE *out, const struct references *references)
         fprintf(out, " and %zu more", references->count - NAMED_IN_TEXT);
 }
 
+/* To be removed where its engine has it. */
+static bool is_engines(const struct reference *item)
+{
+    return item->engine[0] && !item->away;
+}
+
 /* The first of its container in a sorted list, of that engine. */
 static bool is_first_of_engine(const struct references *references, size_t i, const char *engine)
 {
     const struct reference *item = &references->items[i];
 
-    return strcmp(item->engine, engine) == 0 &&
+    return is_engines(item) && strcmp(item->engine, engine) == 0 &&
            (i == 0 || strcmp(references->items[i - 1].container_id, item->container_id) != 0);
 }
 
@@ -63,7 +69,8 @@ static void advise_engine(FILE *out, const struct references *references, const 
     char buffer[13];
 
     for (size_t i = 0; i < references->count; i++)
-        running |= references->items[i].running && !strcmp(references->items[i].engine, engine);
+        running |= references->items[i].running && is_engines(&references->items[i]) &&
+                   !strcmp(references->items[i].engine, engine);
     fprintf(out, "%s rm%s", engine, running ? " -f" : "");
     for (size_t i = 0; i < references->count && named < NAMED_IN_TEXT; i++) {
         if (!is_first_of_engine(references, i, engine))
@@ -76,15 +83,16 @@ static void advise_engine(FILE *out, const struct references *references, const 
 static bool is_first_engine(const struct references *references, size_t i)
 {
     for (size_t k = 0; k < i; k++)
-        if (strcmp(references->items[k].engine, references->items[i].engine) == 0)
+        if (is_engines(&references->items[k]) &&
+            strcmp(references->items[k].engine, references->items[i].engine) == 0)
             return false;
-    return references->items[i].engine[0];
+    return is_engines(&references->items[i]);
 }
 
 /* What is to be done about them, by whom each is known. */
 static void advise(FILE *out, const struct references *references)
 {
-    const struct reference *recorded = NULL;
+    const struct reference *recorded = NULL, *away = NULL;
     bool others = false, engines = false;
     char buffer[13];
 
@@ -99,11 +107,19 @@ static void advise(FILE *out, const struct references *references)
         others |= !item->engine[0];
         if (!recorded && !item->engine[0] && item->sources & REFERENCE_RECORDED)
             recorded = item;
+        if (!away && item->away)
+            away = item;
     }
     if (others)
         fprintf(out, "%sstop and remove %s", engines ? "; " : "", engines ? "the others" : "them");
     if (recorded)
         fprintf(out, ", or detach with: volctl detach %s", reference_container(recorded, buffer));
+    if (away)
+        fprintf(out,
+                "%sthe %s of %s is away: start it, or if it is gone for good: volctl container rm "
+                "-f %s",
+                others || engines ? "; " : "", away->engine, reference_container(away, buffer),
+                reference_container(away, buffer));
 }
 
 int volume_refuse_references(const struct volume *volume, const struct references *references,
@@ -130,6 +146,7 @@ int volume_refuse_if_used(struct volumes *volumes, const struct volume *volume,
 
     if (r)
         return r;
+    volumes_mark_away(volumes, &references);
     return references.count ? volume_refuse_references(volume, &references, e) : 0;
 }
 

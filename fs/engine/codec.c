@@ -258,10 +258,9 @@ pid_t engine_process_read(const char *text, size_t length)
 void engine_id_read(const char *text, size_t length, char id[ENGINE_ID_MAX + 1])
 {
     _cleanup_(json_decref_p) json_t *value = json_loadb(text, length, JSON_ALLOW_NUL, NULL);
-    const char *told = text_of(value, "ID"), *root = text_of(value, "DockerRootDir");
 
-    if (!*told || snprintf(id, ENGINE_ID_MAX + 1, "%s %s", told, root) > ENGINE_ID_MAX)
-        *id = 0;
+    if (snprintf(id, ENGINE_ID_MAX + 1, "%s", text_of(value, "Id")) > ENGINE_ID_MAX)
+        *id = 0; /* cut, it could be another's too */
 }
 
 int engine_mount_count_read(const char *text, size_t length)

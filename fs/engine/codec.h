@@ -27,8 +27,9 @@ int engine_list_read(const char *text, size_t length, struct engine_list *out, s
 pid_t engine_process_read(const char *text, size_t length);
 
 /*
- * Which engine answers, by the answer to GET /info: its id, and where its data are, as that of
- * Docker does not change with them before version 23. "" it does not tell.
+ * Which engine answers, by the answer to GET /networks/host: that network's id, which is made with
+ * the engine's data and lies with them. (The id of GET /info does so in Docker from version 23
+ * only, and Podman makes up another for each answer.) "" it does not tell.
  */
 void engine_id_read(const char *text, size_t length, char id[ENGINE_ID_MAX + 1]);
 

@@ -64,11 +64,6 @@ struct follow {
     atomic_bool stop;
 };
 
-static bool is_podman(const struct follower *follower)
-{
-    return strcmp(follower->engine.name, "podman") == 0;
-}
-
 static int64_t now_ms(void)
 {
     return time_monotonic() / NS_PER_MS;
@@ -150,13 +145,29 @@ static void record(struct follower *follower, const struct engine_container *con
         report_unrecorded(follower, container->id, r, &e);
 }
 
+/*
+ * An answer is of whoever listens now, which may be the next one already, with other data. The
+ * stream of the one whose id is known has ended then.
+ */
+static int check_stream(struct follower *follower, struct error *e)
+{
+    int r = engine_http_wait(follower->http, 0, e);
+
+    if (r == 0 && engine_http_has_ended(follower->http))
+        r = error_set(e, ERROR_UNAVAILABLE, "%s: it has ended", follower->socket);
+    return r;
+}
+
 static int get_list(struct follower *follower, const char *path, struct engine_list *out,
                     struct error *e)
 {
     _cleanup_(free_p) char *body = NULL;
     size_t length = 0;
+    bool has_stream = !engine_http_has_ended(follower->http);
     int r = engine_http_get(follower->http, path, &body, &length, e);
 
+    if (r == 0 && has_stream)
+        r = check_stream(follower, e);
     return r ? r : engine_list_read(body, length, out, e);
 }
 
@@ -198,7 +209,7 @@ static int check_use(void *context, const char *name, int64_t since)
 
 static int check_uses(struct follower *follower, struct error *e)
 {
-    if (!is_podman(follower))
+    if (strcmp(follower->engine.name, "podman") != 0)
         return 0;
     return volumes_each_unseen_use(follower->follow->volumes, PODMAN_MOUNT_ID, check_use, follower,
                                    e);
@@ -362,33 +373,17 @@ static int wait_for_stream(struct follower *follower, struct error *e)
     return r;
 }
 
-static int ask_id(struct follower *follower, char id[ENGINE_ID_MAX + 1], struct error *e)
+/* Before its list is believed. One that does not tell, or may not, goes without an id. */
+static int learn_id(struct follower *follower, struct error *e)
 {
     _cleanup_(free_p) char *body = NULL;
     size_t length = 0;
-    int r = engine_http_get(follower->http, "/info", &body, &length, e);
+    int r = engine_http_get(follower->http, "/networks/host", &body, &length, e);
 
-    *id = 0;
+    follower->engine.id[0] = 0;
     if (r == 0)
-        engine_id_read(body, length, id);
-    return r == ERROR_NOT_FOUND ? 0 : r;
-}
-
-/* Before its list is believed. Podman, which may be at Docker's socket too, makes up another id for
- * each answer: it has none. */
-static int learn_id(struct follower *follower, struct error *e)
-{
-    char again[ENGINE_ID_MAX + 1];
-    int r;
-
-    if (is_podman(follower))
-        return 0;
-    r = ask_id(follower, follower->engine.id, e);
-    if (r == 0 && follower->engine.id[0])
-        r = ask_id(follower, again, e);
-    if (r == 0 && follower->engine.id[0] && strcmp(follower->engine.id, again) != 0)
-        follower->engine.id[0] = 0;
-    return r;
+        engine_id_read(body, length, follower->engine.id);
+    return r == ERROR_NOT_FOUND || r == ERROR_DENIED ? 0 : r;
 }
 
 static void say_followed(struct follower *follower)
@@ -419,7 +414,7 @@ static int follow_engine(struct follower *follower, struct error *e)
         int64_t left = follower->list_due_ms - now_ms();
 
         r = engine_http_wait(follower->http, left > 0 ? (int)left : 0, e);
-        if (r == 0)
+        if (r == 0 && !engine_http_has_ended(follower->http))
             r = list_when_due(follower, e);
     }
     return r;

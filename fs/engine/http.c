@@ -17,7 +17,9 @@ enum {
     BODY_MAX = 64 << 20,
     LINE_SIZE_MAX = 1 << 20,
     HTTP_OK = 200,
+    HTTP_REFUSED = 400, /* and up to HTTP_FAILED */
     HTTP_NOT_FOUND = 404,
+    HTTP_FAILED = 500,
 };
 
 struct text {
@@ -189,7 +191,10 @@ static int explain(const struct engine_http *http, CURLcode code, const struct t
                          text->most >> 20);
     if (code != CURLE_OK)
         return error_set(e, ERROR_UNAVAILABLE, "%s: %s", http->socket, curl_easy_strerror(code));
-    return error_set(e, status == HTTP_NOT_FOUND ? ERROR_NOT_FOUND : ERROR_UNAVAILABLE,
+    return error_set(e,
+                     status == HTTP_NOT_FOUND                         ? ERROR_NOT_FOUND
+                     : status >= HTTP_REFUSED && status < HTTP_FAILED ? ERROR_DENIED
+                                                                      : ERROR_UNAVAILABLE,
                      "%s answers with status %ld", http->socket, status);
 }
 

@@ -425,21 +425,27 @@ unnamed_has_a_reference() {
 }
 
 # A disk that was not mounted when it was started, as a rule.
-@test "an engine that comes up with other data does not take its former containers' references along" {
+@test "a dockerd that comes up with other data does not take the former's references along" {
     mkdir "$TREE/data"
     create_container docker one -v "$TREE/data:/d"
     refs_are data one:/d:rw
     docker_kill
-    docker_start --data-root "$WORK/d/other"
+    unmount_below "$WORK/d/data"
+    mv "$WORK/d/data" "$WORK/d/former"
+    docker_start
     eventually 10 is_followed docker
     create_container docker two -v "$TREE/data:/d"
     eventually 5 state_is data $'one false docker true\ntwo false docker false'
     fails volctl doctor
-    [[ $output == *'another docker'*'1 container'*"$WORK/d/data"* ]]
+    [[ $output == *'one with other data'*'1 container'* ]]
     docker rm two >/dev/null
     refs_are data one:/d:rw
-    fails rmdir "$TREE/data"
+    fails volctl rm data
+    [[ $output == *'volctl container rm -f one' ]]
     docker_kill
+    unmount_below "$WORK/d/data"
+    rm -r "$WORK/d/data"
+    mv "$WORK/d/former" "$WORK/d/data"
     docker_start
     eventually 5 state_is data 'one false docker false'
     volctl doctor
@@ -447,7 +453,7 @@ unnamed_has_a_reference() {
     refs_are data ''
 }
 
-# As the package podman-docker has it. It tells another id whenever it is asked.
+# As the package podman-docker has it.
 @test "a service of Podman at Docker's socket is one engine" {
     mkdir "$TREE/data"
     DAEMON_PID=$(daemon_status pid) # a test before may have restarted it

@@ -179,28 +179,21 @@ static void test_id(void **state)
     static const struct {
         const char *text, *id;
     } cases[] = {
-        {"{\"ID\":\"7TJZ:1\",\"DockerRootDir\":\"/var/lib/docker\"}", "7TJZ:1 /var/lib/docker"},
-        {"{\"ID\":\"7TJZ:1\"}", "7TJZ:1 "},
-        {"{\"ID\":\"\",\"DockerRootDir\":\"/var/lib/docker\"}", ""},
-        {"{\"ID\":7}", ""},
-        {"{\"ID\":\"a\\u0000b\"}", ""},
+        {"{\"Name\":\"host\",\"Id\":\"" ID_ONE "\"}", ID_ONE},
+        {"{\"Id\":\"\"}", ""},
+        {"{\"Id\":7}", ""},
+        {"{\"Id\":\"a\\u0000b\"}", ""},
+        {"{\"Id\":\"" ID_ONE "0\"}", ""}, /* cut, it would be another's */
         {"[]", ""},
         {"", ""},
     };
-    char id[ENGINE_ID_MAX + 1], text[2 * ENGINE_ID_MAX];
+    char id[ENGINE_ID_MAX + 1];
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         engine_id_read(cases[i].text, strlen(cases[i].text), id);
         assert_string_equal(id, cases[i].id);
     }
-    /* one that is too long would be taken for another's that begins like it */
-    snprintf(text, sizeof(text), "{\"ID\":\"%0*d\"}", ENGINE_ID_MAX - 1, 0);
-    engine_id_read(text, strlen(text), id);
-    assert_int_equal(strlen(id), ENGINE_ID_MAX);
-    snprintf(text, sizeof(text), "{\"ID\":\"%0*d\"}", ENGINE_ID_MAX, 0);
-    engine_id_read(text, strlen(text), id);
-    assert_string_equal(id, "");
 }
 
 static bool event_read(const char *type, const char *action, const char *id, char *out)

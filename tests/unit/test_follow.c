@@ -1,6 +1,6 @@
 /*
  * An engine that is followed: one that tells of a change before its list has it, as Docker does of
- * a new name.
+ * a new name; and one in whose place another answers, with other data.
  */
 #include "fs/engine/follow.h"
 
@@ -24,11 +24,14 @@ enum { PATIENCE_MS = 10000, STEP_MS = 10, REQUEST_MAX = 4096, ANSWER_MAX = 4096 
 
 /* ---- an engine ------------------------------------------------------------------------ */
 
-/* It has one container, which has the volume "web". */
+/* It has one container, which has the volume "web". What answers in its place has none. */
 static struct {
     char directory[32], socket[64];
     int fd;
     _Atomic(const char *) name; /* of the container */
+    atomic_bool replaced;       /* another one answers */
+    atomic_bool ends_at_list;   /* it ends, and another one answers, when it is asked for all */
+    atomic_int id_status;       /* of the answer to which engine it is */
     atomic_int events_fd;       /* the stream, once somebody has asked for it; −1 */
     atomic_uint lists, looks;   /* that were answered: of all, and of one container */
     pthread_t threads[64];
@@ -42,11 +45,11 @@ static void send_text(int fd, const char *text)
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
-static void send_body(int fd, const char *body)
+static void send_body(int fd, int status, const char *body)
 {
     char answer[2 * ANSWER_MAX];
 
-    snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+    snprintf(answer, sizeof(answer), "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n\r\n%s", status,
              strlen(body), body);
     send_text(fd, answer);
 }
@@ -60,7 +63,14 @@ static void send_list(int fd)
              "\"Type\":\"volume\",\"Name\":\"web\",\"Driver\":\"volumefs\","
              "\"Destination\":\"/data\",\"RW\":true}]}]",
              atomic_load(&engine.name));
-    send_body(fd, body);
+    send_body(fd, 200, atomic_load(&engine.replaced) ? "[]" : body);
+}
+
+/* Its process ends, and its stream with it, before another one answers. */
+static void replace(void)
+{
+    atomic_store(&engine.replaced, true);
+    shutdown(atomic_load(&engine.events_fd), SHUT_RDWR);
 }
 
 static void answer(int fd, const char *request)
@@ -70,12 +80,15 @@ static void answer(int fd, const char *request)
         atomic_store(&engine.events_fd, fd);
         return;
     }
-    if (strncmp(request, "GET /info", strlen("GET /info")) == 0) {
-        send_body(fd, "{\"ID\":\"7TJZ\"}");
+    if (strncmp(request, "GET /networks/host ", strlen("GET /networks/host ")) == 0) {
+        send_body(fd, atomic_load(&engine.id_status),
+                  atomic_load(&engine.replaced) ? "{\"Id\":\"other\"}" : "{\"Id\":\"one\"}");
         return;
     }
-    send_list(fd);
+    if (atomic_exchange(&engine.ends_at_list, false))
+        replace();
     atomic_fetch_add(strstr(request, "filters=") ? &engine.looks : &engine.lists, 1);
+    send_list(fd);
 }
 
 static void *serve_one(void *argument)
@@ -123,7 +136,13 @@ static void engine_start(void)
     assert_non_null(mkdtemp(engine.directory));
     snprintf(engine.socket, sizeof(engine.socket), "%s/s", engine.directory);
     memcpy(address.sun_path, engine.socket, strlen(engine.socket));
+    engine.count = 0;
     atomic_store(&engine.name, "old");
+    atomic_store(&engine.replaced, false);
+    atomic_store(&engine.ends_at_list, false);
+    atomic_store(&engine.id_status, 200);
+    atomic_store(&engine.lists, 0);
+    atomic_store(&engine.looks, 0);
     atomic_store(&engine.events_fd, -1);
     engine.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(engine.fd, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -174,34 +193,124 @@ static bool eventually(bool (*condition)(void))
     return false;
 }
 
-static void test_a_list_that_somebody_wants_is_not_the_last_after_an_event(void **state)
+static struct follow *follow_it(void)
 {
     struct follow_config config = {.driver = "volumefs", .docker_socket = engine.socket};
     struct follow *follow;
     struct error e = {0};
 
-    (void)state;
     engine_start();
     assert_int_equal(follow_start(&follow, volumes, &config, &e), 0);
+    return follow;
+}
+
+static void end(struct follow *follow)
+{
+    follow_stop(follow);
+    engine_end();
+}
+
+static bool is_recorded(void)
+{
+    struct container container;
+
+    return catalog_container_get(volumes_catalog(volumes), WEB, &container, NULL) == 0;
+}
+
+/* Whoever answers has the id. */
+static bool is_followed_as(const char *id)
+{
+    return !volumes_engine_is_away(volumes, "docker", id);
+}
+
+static bool is_followed_as_one(void)
+{
+    return is_followed_as("one");
+}
+
+static bool is_followed_as_nobody_known(void)
+{
+    return is_followed() && !is_followed_as("one");
+}
+
+static bool is_followed_as_other(void)
+{
+    return is_followed_as("other");
+}
+
+static void test_who_answers_in_its_place_takes_nothing_along(void **state)
+{
+    struct follow *follow = follow_it();
+    struct error e = {0};
+
+    (void)state;
+    assert_true(eventually(is_followed_as_one));
+    assert_true(is_recorded());
+    replace();
+    assert_int_equal(volumes_refresh_engines(volumes, &e), 0);
+    assert_true(is_recorded());
+    assert_true(eventually(is_followed_as_other));
+    assert_true(is_recorded());
+    assert_false(is_followed_as("one"));
+    end(follow);
+}
+
+static void test_a_list_of_who_answers_meanwhile_is_not_believed(void **state)
+{
+    struct follow *follow = follow_it();
+    struct error e = {0};
+
+    (void)state;
+    assert_true(eventually(is_followed_as_one));
+    atomic_store(&engine.ends_at_list, true);
+    assert_int_equal(volumes_refresh_engines(volumes, &e), 0);
+    assert_true(is_recorded());
+    assert_true(eventually(is_followed_as_other));
+    assert_true(is_recorded());
+    end(follow);
+}
+
+static void test_one_that_may_not_say_who_it_is_is_followed_and_is_nobody_known(void **state)
+{
+    struct follow *follow = follow_it();
+
+    (void)state;
+    assert_true(eventually(is_followed_as_one));
+    atomic_store(&engine.id_status, 403);
+    replace();
+    assert_true(eventually(is_followed_as_nobody_known));
+    assert_true(is_recorded());
+    end(follow);
+}
+
+static void test_a_list_that_somebody_wants_is_not_the_last_after_an_event(void **state)
+{
+    struct follow *follow = follow_it();
+    struct error e = {0};
+    unsigned lists;
+
+    (void)state;
     assert_true(eventually(is_followed));
     send_text(atomic_load(&engine.events_fd),
               "{\"Type\":\"container\",\"Action\":\"rename\",\"Actor\":{\"ID\":\"" WEB "\"}}\n");
     assert_true(eventually(was_looked_at));
     assert_int_equal(volumes_refresh_engines(volumes, &e), 0);
-    assert_int_equal(atomic_load(&engine.lists), 2);
+    lists = atomic_load(&engine.lists);
     atomic_store(&engine.name, "new");
     assert_true(eventually(has_new_name));
-    assert_int_equal(atomic_load(&engine.lists), 3);
-    follow_stop(follow);
-    engine_end();
+    assert_int_equal(atomic_load(&engine.lists), lists + 1);
+    end(follow);
 }
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, volumes_setup, volumes_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(
-            test_a_list_that_somebody_wants_is_not_the_last_after_an_event, volumes_setup,
-            volumes_teardown),
+        TEST(test_a_list_that_somebody_wants_is_not_the_last_after_an_event),
+        TEST(test_who_answers_in_its_place_takes_nothing_along),
+        TEST(test_a_list_of_who_answers_meanwhile_is_not_believed),
+        TEST(test_one_that_may_not_say_who_it_is_is_followed_and_is_nobody_known),
     };
 
     return cmocka_run_group_tests_name("follow", tests, NULL, NULL);
