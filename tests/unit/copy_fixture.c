@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <sched.h>
@@ -14,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -22,54 +20,6 @@
 enum { PAIRS_MAX = 256, LIST_MAX = 65536 };
 
 static char base[PATH_MAX];
-
-void (*fixture_on_open)(const char *name, bool path_only, enum fixture_moment moment);
-
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
-
-/* For a valgrind that has no openat2. */
-static int open_without(int fd, const char *name, int flags)
-{
-    int opened = openat(fd, name, flags);
-    struct statx stx;
-
-    if (opened < 0 || strcmp(name, ".") == 0 ||
-        statx(opened, "", AT_EMPTY_PATH, STATX_TYPE, &stx) != 0 ||
-        !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
-        return opened;
-    close(opened);
-    errno = EXDEV;
-    return -1;
-}
-
-static long open_listed(int fd, const char *name, const struct open_how *how, long size)
-{
-    long r;
-
-    if (fixture_on_open)
-        fixture_on_open(name, how->flags & O_PATH, BEFORE);
-    r = __real_syscall(SYS_openat2, fd, name, how, size);
-    if (r < 0 && errno == ENOSYS)
-        r = open_without(fd, name, (int)how->flags);
-    if (fixture_on_open)
-        fixture_on_open(name, how->flags & O_PATH, AFTER);
-    return r;
-}
-
-long __wrap_syscall(long number, ...)
-{
-    long a[4];
-    va_list args;
-
-    va_start(args, number);
-    for (size_t i = 0; i < 4; i++)
-        a[i] = va_arg(args, long);
-    va_end(args);
-    if (number == SYS_openat2)
-        return open_listed((int)a[0], (const char *)a[1], (const struct open_how *)a[2], a[3]);
-    return __real_syscall(number, a[0], a[1], a[2], a[3]);
-}
 
 void must(bool ok, const char *what)
 {

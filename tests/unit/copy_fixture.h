@@ -6,6 +6,7 @@
 
 #include "fs/copy.h"
 #include "tests/unit/cmocka_all.h"
+#include "tests/unit/openat2_fixture.h"
 
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -14,14 +15,6 @@
 
 int fixture_enter(void **state);
 int fixture_leave(void **state);
-
-/*
- * Called when something of the source is opened that was listed: an entry (O_PATH), or a directory.
- * The linker puts a function of this fixture in the place of syscall(2), by which openat2 is
- * called.
- */
-enum fixture_moment { BEFORE, AFTER };
-extern void (*fixture_on_open)(const char *name, bool path_only, enum fixture_moment moment);
 
 /* Fails the test with the text of errno, unless `ok`. */
 void must(bool ok, const char *what);
