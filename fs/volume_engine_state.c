@@ -129,8 +129,9 @@ static int visit_away(const char *name, const struct engine_state *state, size_t
         time_format(state->since, since);
     if (state && !state->away) {
         snprintf(text, sizeof(text),
-                 "one with other data answers at %.128s since %s; %zu container%s with volumes of "
-                 "the former one count as they were then",
+                 "%s answers at %.128s since %s; %zu container%s with volumes of the former one "
+                 "count as they were then",
+                 state->id[0] ? "one with other data" : "one that does not tell which it is",
                  state->socket, since, containers, plural);
         next = "see that its data are mounted, and start it again; if they are gone for good: "
                "volctl container rm -f for each that volctl refs shows as away";

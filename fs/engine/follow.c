@@ -49,9 +49,11 @@ struct follower {
     struct engine_http *http;
     pthread_t thread;
     bool started;
-    bool is_away;         /* said, and for the log */
-    bool stream_was_open; /* when the last list was asked for */
-    int64_t list_due_ms;  /* CLOCK_MONOTONIC */
+    bool is_away;            /* said, and for the log */
+    bool stream_was_open;    /* when the last list was asked for */
+    unsigned id_connections; /* that were made when the engine was asked for its id */
+    bool is_another;         /* who answers now has another id: it is to be followed instead */
+    int64_t list_due_ms;     /* CLOCK_MONOTONIC */
     char pending[PENDING_MAX][CONTAINER_ID_MAX + 1];
     size_t pending_count; /* PENDING_MAX + 1: too many */
     bool unrecorded;      /* something of the list that is being recorded */
@@ -145,16 +147,36 @@ static void record(struct follower *follower, const struct engine_container *con
         report_unrecorded(follower, container->id, r, &e);
 }
 
-/*
- * An answer is of whoever listens now, which may be the next one already, with other data. The
- * stream of the one whose id is known has ended then.
- */
-static int check_stream(struct follower *follower, struct error *e)
+/* What it tells of itself: "" if it does not, or may not. */
+static int ask_id(struct follower *follower, char id[ENGINE_ID_MAX + 1], struct error *e)
 {
-    int r = engine_http_wait(follower->http, 0, e);
+    _cleanup_(free_p) char *body = NULL;
+    size_t length = 0;
+    int r = engine_http_get(follower->http, "/networks/host", &body, &length, e);
 
-    if (r == 0 && engine_http_has_ended(follower->http))
-        r = error_set(e, ERROR_UNAVAILABLE, "%s: it has ended", follower->socket);
+    *id = 0;
+    if (r == 0)
+        engine_id_read(body, length, id);
+    follower->id_connections = engine_http_connections(follower->http);
+    return r == ERROR_NOT_FOUND || r == ERROR_DENIED ? 0 : r;
+}
+
+/*
+ * Over a connection that was there when the id was asked for, the same engine answers. A new one is
+ * answered by whoever listens now, which may be the next one already, with other data.
+ */
+static int check_id(struct follower *follower, struct error *e)
+{
+    char id[ENGINE_ID_MAX + 1];
+    int r;
+
+    if (!follower->engine.id[0] ||
+        engine_http_connections(follower->http) == follower->id_connections)
+        return 0;
+    r = ask_id(follower, id, e);
+    follower->is_another = r == 0 && strcmp(id, follower->engine.id) != 0;
+    if (follower->is_another)
+        r = error_set(e, ERROR_UNAVAILABLE, "%s: another engine answers", follower->socket);
     return r;
 }
 
@@ -163,11 +185,10 @@ static int get_list(struct follower *follower, const char *path, struct engine_l
 {
     _cleanup_(free_p) char *body = NULL;
     size_t length = 0;
-    bool has_stream = !engine_http_has_ended(follower->http);
     int r = engine_http_get(follower->http, path, &body, &length, e);
 
-    if (r == 0 && has_stream)
-        r = check_stream(follower, e);
+    if (r == 0)
+        r = check_id(follower, e);
     return r ? r : engine_list_read(body, length, out, e);
 }
 
@@ -373,19 +394,6 @@ static int wait_for_stream(struct follower *follower, struct error *e)
     return r;
 }
 
-/* Before its list is believed. One that does not tell, or may not, goes without an id. */
-static int learn_id(struct follower *follower, struct error *e)
-{
-    _cleanup_(free_p) char *body = NULL;
-    size_t length = 0;
-    int r = engine_http_get(follower->http, "/networks/host", &body, &length, e);
-
-    follower->engine.id[0] = 0;
-    if (r == 0)
-        engine_id_read(body, length, follower->engine.id);
-    return r == ERROR_NOT_FOUND || r == ERROR_DENIED ? 0 : r;
-}
-
 static void say_followed(struct follower *follower)
 {
     if (follower->is_away)
@@ -403,7 +411,7 @@ static int follow_engine(struct follower *follower, struct error *e)
     int r = wait_for_stream(follower, e);
 
     if (r == 0)
-        r = learn_id(follower, e);
+        r = ask_id(follower, follower->engine.id, e);
     if (r == 0)
         r = list_all(follower, e);
     if (r)
@@ -413,6 +421,8 @@ static int follow_engine(struct follower *follower, struct error *e)
     while (r == 0 && !engine_http_has_ended(follower->http)) {
         int64_t left = follower->list_due_ms - now_ms();
 
+        if (demand_is_open(&follower->demand)) /* it came while something else was waited for */
+            left = 0;
         r = engine_http_wait(follower->http, left > 0 ? (int)left : 0, e);
         if (r == 0 && !engine_http_has_ended(follower->http))
             r = list_when_due(follower, e);
@@ -444,9 +454,10 @@ static void follower_try(struct follower *follower)
     struct error e = {0};
     int r = -ENOENT;
 
+    follower->is_another = false;
     if (access(follower->socket, F_OK) == 0 && !is_podmans(follower))
         r = follow_engine(follower, &e);
-    if (r == 0)
+    if (r == 0 || follower->is_another) /* what is waited for is still to be met */
         return;
     say_away(follower, e.text[0] ? e.text : r < 0 ? strerror(-r) : error_code_name(r));
     demand_meet(&follower->demand, wanted, false, false);

@@ -17,9 +17,7 @@ enum {
     BODY_MAX = 64 << 20,
     LINE_SIZE_MAX = 1 << 20,
     HTTP_OK = 200,
-    HTTP_REFUSED = 400, /* and up to HTTP_FAILED */
     HTTP_NOT_FOUND = 404,
-    HTTP_FAILED = 500,
 };
 
 struct text {
@@ -38,6 +36,7 @@ struct engine_http {
     bool ended;   /* by the engine */
     bool arrived; /* something of the stream, since it was waited for */
     struct text line;
+    unsigned connections; /* of `get` */
     void (*take)(void *context, char *line, size_t length);
     void *take_context;
     atomic_bool stop;
@@ -191,10 +190,7 @@ static int explain(const struct engine_http *http, CURLcode code, const struct t
                          text->most >> 20);
     if (code != CURLE_OK)
         return error_set(e, ERROR_UNAVAILABLE, "%s: %s", http->socket, curl_easy_strerror(code));
-    return error_set(e,
-                     status == HTTP_NOT_FOUND                         ? ERROR_NOT_FOUND
-                     : status >= HTTP_REFUSED && status < HTTP_FAILED ? ERROR_DENIED
-                                                                      : ERROR_UNAVAILABLE,
+    return error_set(e, status == HTTP_NOT_FOUND ? ERROR_NOT_FOUND : ERROR_DENIED,
                      "%s answers with status %ld", http->socket, status);
 }
 
@@ -205,7 +201,7 @@ int engine_http_get(struct engine_http *http, const char *path, char **body, siz
 {
     _cleanup_(text_deinit) struct text text = {.most = BODY_MAX};
     _cleanup_(free_p) char *url = NULL;
-    long status = 0;
+    long status = 0, made = 0;
     CURLcode code;
 
     if (asprintf(&url, "http://engine%s", path) < 0)
@@ -216,6 +212,8 @@ int engine_http_get(struct engine_http *http, const char *path, char **body, siz
     curl_easy_setopt(http->get, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(http->get, CURLOPT_WRITEDATA, &text);
     code = curl_easy_perform(http->get);
+    if (curl_easy_getinfo(http->get, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK)
+        http->connections += (unsigned)made;
     if (code == CURLE_OK)
         code = curl_easy_getinfo(http->get, CURLINFO_RESPONSE_CODE, &status);
     if (code != CURLE_OK || status != HTTP_OK)
@@ -225,6 +223,11 @@ int engine_http_get(struct engine_http *http, const char *path, char **body, siz
     *length = text.length;
     *body = steal_pointer(&text.data);
     return 0;
+}
+
+unsigned engine_http_connections(const struct engine_http *http)
+{
+    return http->connections;
 }
 
 char *engine_http_escape(const char *text)

@@ -17,12 +17,16 @@ struct engine_http *engine_http_free(struct engine_http *http); /* returns NULL 
 
 /*
  * GETs `path` (with its query, escaped). *body, to be freed, ends in a NUL that *length does not
- * count. ERROR_NOT_FOUND: it answers with 404; ERROR_DENIED: with another status that says no (a
- * proxy may). ERROR_UNAVAILABLE: it cannot be reached, is not quick enough, has failed, or was
- * woken up to stop; ERROR_LIMIT: the answer is too large.
+ * count. ERROR_NOT_FOUND: it answers with 404; ERROR_DENIED: with another status than 200 (a proxy
+ * may). ERROR_UNAVAILABLE: it cannot be reached, is not quick enough, or was woken up to stop;
+ * ERROR_LIMIT: the answer is too large.
  */
 int engine_http_get(struct engine_http *http, const char *path, char **body, size_t *length,
                     struct error *e);
+
+/* How many connections were made for that until now: all that is answered over one is answered by
+ * the same engine. */
+unsigned engine_http_connections(const struct engine_http *http);
 
 /*
  * Asks for a stream of lines, in place of one that is open. Each goes to `take` without its newline
