@@ -225,8 +225,9 @@ static void putting_describe(struct putting *putting)
         container->name[0] = 0;
     if (!putting->known)
         snprintf(container->runtime, sizeof(container->runtime), "%s", putting->engine->name);
+    if (putting->engine->id[0] || strcmp(container->engine, putting->engine->name) != 0)
+        memcpy(container->engine_id, putting->engine->id, sizeof(container->engine_id));
     snprintf(container->engine, sizeof(container->engine), "%s", putting->engine->name);
-    memcpy(container->engine_id, putting->engine->id, sizeof(container->engine_id));
     container->state = state_now(putting);
 }
 

@@ -288,7 +288,8 @@ int volumes_refresh_engines(struct volumes *volumes, struct error *e);
 /* Marks those of engines that are away (volumes_engine_is_away). */
 void volumes_mark_away(struct volumes *volumes, struct references *references);
 /* Whether what was recorded of an engine of id `recorded` ("": not known then) is of that of `id`.
- * One whose id is not known now is not the one whose was; but what it lists becomes its own. */
+ * One whose id is not known now is not the one whose was: it takes nothing over, and nothing along.
+ */
 bool engine_id_is(const char *id, const char *recorded);
 /* ERROR_IN_USE: it is to be removed where it is known from. */
 int volume_container_refuse_engines(struct volumes *volumes, const struct container *container,

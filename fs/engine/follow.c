@@ -416,8 +416,8 @@ static int follow_engine(struct follower *follower, struct error *e)
         r = list_all(follower, e);
     if (r)
         return r;
+    say_followed(follower); /* before somebody goes by it */
     demand_meet(&follower->demand, wanted, true, follower->unrecorded);
-    say_followed(follower);
     while (r == 0 && !engine_http_has_ended(follower->http)) {
         int64_t left = follower->list_due_ms - now_ms();
 

@@ -278,6 +278,23 @@ static void test_a_list_of_who_answers_meanwhile_is_not_believed(void **state)
     end(follow);
 }
 
+static void test_one_that_does_not_say_who_it_is_for_a_while_stays_who_it_was(void **state)
+{
+    struct follow *follow = follow_it();
+
+    (void)state;
+    assert_true(eventually(is_followed_as_one));
+    atomic_store(&engine.id_status, 503);
+    shutdown(atomic_load(&engine.events_fd), SHUT_RDWR);
+    assert_true(eventually(is_followed_as_nobody_known));
+    assert_true(is_recorded());
+    atomic_store(&engine.id_status, 200);
+    replace();
+    assert_true(eventually(is_followed_as_other));
+    assert_true(is_recorded());
+    end(follow);
+}
+
 static void *refresh_too(void *result)
 {
     *(int *)result = volumes_refresh_engines(volumes, NULL);
@@ -352,6 +369,7 @@ int main(void)
         TEST(test_a_list_that_somebody_wants_is_not_the_last_after_an_event),
         TEST(test_who_answers_in_its_place_takes_nothing_along),
         TEST(test_a_list_of_who_answers_meanwhile_is_not_believed),
+        TEST(test_one_that_does_not_say_who_it_is_for_a_while_stays_who_it_was),
         TEST(test_who_wants_a_list_while_another_is_made_gets_his),
         TEST(test_one_that_may_not_say_who_it_is_is_followed_and_is_nobody_known),
     };
