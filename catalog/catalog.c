@@ -46,10 +46,7 @@ enum {
 
 static int64_t monotonic_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return time_monotonic() / 1000000;
 }
 
 int change_begin(struct change *change, struct catalog *catalog, struct error *e)

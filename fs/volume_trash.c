@@ -15,9 +15,8 @@
 #define TOMBSTONES_SUBJECT "removed volumes"
 
 enum {
-    NS_PER_S = 1000 * 1000 * 1000,
     BATCH_MAX = 256,
-    GATHER_NS = 50 * 1000 * 1000, /* more removals mostly follow */
+    GATHER_MS = 50, /* more removals mostly follow */
 };
 
 /* Volumes that are gone, whose tombstones are not: their removal is made durable for all at once.
@@ -72,12 +71,8 @@ static void trash_empty(struct volumes *volumes)
 /* What follows at once is taken together. With the mutex held. */
 static void trash_gather(struct volumes *volumes)
 {
-    struct timespec until;
+    struct timespec until = time_monotonic_in(GATHER_MS);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += GATHER_NS;
-    until.tv_sec += until.tv_nsec / NS_PER_S;
-    until.tv_nsec %= NS_PER_S;
     while (!atomic_load(&volumes->trash_stop) &&
            pthread_cond_clockwait(&volumes->trash_wake, &volumes->trash_mutex, CLOCK_MONOTONIC,
                                   &until) == 0)

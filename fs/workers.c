@@ -19,6 +19,7 @@
 #include "fs/workers.h"
 
 #include "catalog/cleanup.h"
+#include "catalog/model.h"
 #include "fs/cred.h"
 
 #include <errno.h>
@@ -74,14 +75,6 @@ static void on_wake(int signal)
     (void)signal; /* only to end a sleep */
 }
 
-static int64_t clock_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 /* Lock held. −EAGAIN when there are enough or the system has no more. */
 static int worker_spawn(struct workers *workers)
 {
@@ -134,8 +127,8 @@ static int worker_receive(struct workers *workers, struct fuse_buf *buffer)
         if (n == -EINTR)
             continue;
         if (until == 0)
-            until = clock_ns() + workers->spin_ns;
-        if (clock_ns() < until) {
+            until = time_monotonic() + workers->spin_ns;
+        if (time_monotonic() < until) {
             sched_yield();
         } else {
             poll(&fd, 1, -1);

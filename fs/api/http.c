@@ -22,6 +22,7 @@
 #include "fs/api/http.h"
 
 #include "catalog/cleanup.h"
+#include "catalog/model.h"
 #include "fs/api/deadline.h"
 #include "fs/api/socket.h"
 #include "fs/log.h"
@@ -721,10 +722,8 @@ int http_server_start(struct http_server **out, const struct http_config *config
 /* Waits until there are none of them, for so long. With the mutex held. */
 static void running_wait(struct http_server *server, const unsigned *count, int seconds)
 {
-    struct timespec until;
+    struct timespec until = time_monotonic_in(seconds * 1000);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += seconds;
     while (*count)
         if (pthread_cond_timedwait(&server->changed, &server->mutex, &until) == ETIMEDOUT)
             break;

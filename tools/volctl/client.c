@@ -9,6 +9,7 @@
 #include "tools/volctl/client.h"
 
 #include "catalog/cleanup.h"
+#include "catalog/model.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -32,10 +33,7 @@ struct client {
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return time_monotonic() / 1000000;
 }
 
 /* What is left for the request; 0 for no limit, as whom it is given takes it. */

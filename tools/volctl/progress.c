@@ -10,6 +10,7 @@
 #include "tools/volctl/client.h"
 
 #include "catalog/cleanup.h"
+#include "catalog/model.h"
 #include "catalog/name.h"
 
 #include <pthread.h>
@@ -139,15 +140,11 @@ static void progress_ask(struct progress *progress)
 }
 
 /* True if the copy ended meanwhile. */
-static bool progress_wait(struct progress *progress, long ms)
+static bool progress_wait(struct progress *progress, int ms)
 {
-    struct timespec until;
+    struct timespec until = time_monotonic_in(ms);
     bool stop;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ms % 1000 * 1000000;
-    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&progress->mutex);
     while (!progress->stop &&
            pthread_cond_timedwait(&progress->condition, &progress->mutex, &until) == 0)
@@ -161,7 +158,7 @@ static void *progress_run(void *context)
 {
     struct progress *progress = context;
 
-    for (long ms = FIRST_MS; !progress_wait(progress, ms); ms = PERIOD_MS)
+    for (int ms = FIRST_MS; !progress_wait(progress, ms); ms = PERIOD_MS)
         progress_ask(progress);
     progress_erase(progress);
     client_free(progress->volctl.client);
