@@ -9,8 +9,6 @@
  */
 #include <argp.h>
 #include <curl/curl.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +17,7 @@
 
 #include "catalog/cleanup.h"
 #include "catalog/model.h"
+#include "tools/bench/number.h"
 
 enum { LIMIT_S = 60, URL_SIZE = 512, BODY_SIZE = 512, SHOWN_BYTES = 200, NUMBER_MAX = 1000000 };
 
@@ -195,16 +194,9 @@ static const struct operation *find_operation(const char *name)
     return strcmp(ping.name, name) == 0 ? &ping : NULL;
 }
 
-static unsigned parse_number(struct argp_state *state, const char *text)
+static unsigned parse_volumes(struct argp_state *state, const char *text)
 {
-    char *end;
-    unsigned long value;
-
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (errno || end == text || *end || text[0] == '-' || value > NUMBER_MAX)
-        argp_error(state, "'%s' is not a number from 0 to %d", text, NUMBER_MAX);
-    return (unsigned)value;
+    return (unsigned)parse_number(state, text, 0, NUMBER_MAX);
 }
 
 enum { KEY_SOCKET = 's', KEY_PREFIX = 'p', KEY_FIRST = 256, KEY_NUMBER, KEY_LISTED };
@@ -230,13 +222,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         a->prefix = arg;
         return 0;
     case KEY_FIRST:
-        a->first = parse_number(state, arg);
+        a->first = parse_volumes(state, arg);
         return 0;
     case KEY_NUMBER:
-        a->number = parse_number(state, arg);
+        a->number = parse_volumes(state, arg);
         return 0;
     case KEY_LISTED:
-        a->listed = parse_number(state, arg);
+        a->listed = parse_volumes(state, arg);
         return 0;
     case ARGP_KEY_ARG:
         if (a->operation)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "catalog/cleanup.h"
+#include "tools/bench/number.h"
 #include "tools/bench/workload.h"
 
 enum { DIGITS = 6, WALL_FACTOR = 6, CLOCK_SAMPLES = 1000, WALK_FDS = 32 };
@@ -190,20 +191,6 @@ static const struct operation *find_operation(const char *name)
             if (strcmp(op->name, name) == 0)
                 return op;
     return NULL;
-}
-
-/* A number in [low, high], or an end with a message. */
-static uint64_t parse_number(struct argp_state *state, const char *text, uint64_t low,
-                             uint64_t high)
-{
-    char *end;
-    uint64_t value;
-
-    errno = 0;
-    value = strtoull(text, &end, 10);
-    if (errno || end == text || *end || text[0] == '-' || value < low || value > high)
-        argp_error(state, "'%s' is not a number from %" PRIu64 " to %" PRIu64, text, low, high);
-    return value;
 }
 
 enum { KEY_LIST = 256, KEY_FIRST, KEY_NUMBER };
