@@ -4,7 +4,7 @@
  * who asks.
  *
  * A kind that was told rests until its interval is over; it is told again if it came meanwhile, and
- * leaves the table otherwise. What finds the table full is counted, and lost as an event.
+ * leaves the table otherwise. What finds no room in the table is counted, and lost as an event.
  *
  * `mutex` guards the table and is the last lock taken; no system call but a wake-up under it.
  */
@@ -25,7 +25,8 @@
 
 enum {
     KINDS_MAX = 256,
-    COMMAND_SIZE = 16, /* /proc/PID/comm */
+    KINDS_OF_ONE_MAX = 64, /* container; or of the host, with what is not known */
+    COMMAND_SIZE = 16,     /* /proc/PID/comm */
     INTERVAL_MAX_S = 60,
     LINES_PER_MINUTE = 60, /* of the log */
 };
@@ -54,7 +55,7 @@ struct audit {
     pthread_cond_t wake; /* a new kind, or the stop */
     struct kind kinds[KINDS_MAX];
     unsigned count;
-    uint64_t unlisted;    /* found the table full */
+    uint64_t unlisted;    /* found no room */
     int64_t unlisted_due; /* when they may be told */
     bool stopping;
     bool started;
@@ -171,11 +172,21 @@ static void command_read(pid_t pid, char out[COMMAND_SIZE])
     out[strcspn(out, "\n")] = 0;
 }
 
+/* Whether there is room; what one container makes of it is no more than its share. */
+static bool kind_fits(const struct audit *audit, const struct kind *kind)
+{
+    unsigned of_one = 0;
+
+    for (unsigned i = 0; i < audit->count; i++)
+        of_one += strcmp(audit->kinds[i].container_id, kind->container_id) == 0;
+    return audit->count < KINDS_MAX && of_one < KINDS_OF_ONE_MAX;
+}
+
 static void kind_add(struct audit *audit, const struct kind *kind, const struct denial *denial)
 {
     if (kind_note(audit, kind->hash, denial))
         return; /* another thread was first */
-    if (audit->count < KINDS_MAX)
+    if (kind_fits(audit, kind))
         audit->kinds[audit->count++] = *kind;
     else
         audit->unlisted++;

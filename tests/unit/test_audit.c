@@ -42,11 +42,11 @@ static int teardown(void **state)
     return 0;
 }
 
-static void deny(const char *container, const char *volume, const char *operation,
-                 enum policy_rule rule)
+static void deny_in(const char *container, const char *volume_id, const char *volume,
+                    const char *operation, enum policy_rule rule)
 {
     const struct denial denial = {.container_id = container,
-                                  .volume_id = "0123",
+                                  .volume_id = volume_id,
                                   .volume = volume,
                                   .operation = operation,
                                   .rule = rule,
@@ -54,6 +54,12 @@ static void deny(const char *container, const char *volume, const char *operatio
                                   .uid = 7};
 
     audit_deny(audit, &denial);
+}
+
+static void deny(const char *container, const char *volume, const char *operation,
+                 enum policy_rule rule)
+{
+    deny_in(container, "0123", volume, operation, rule);
 }
 
 static const struct event *next(void)
@@ -199,6 +205,29 @@ static void test_the_table_is_bounded(void **state)
     assert_int_equal(by_rule[RULE_READONLY_ATTACHMENT], 1000);
 }
 
+/* One that is refused all it can think of leaves room for what is told of others. */
+static void test_one_container_does_not_fill_the_table(void **state)
+{
+    const struct event *event;
+    uint64_t by_rule[RULE_COUNT];
+    unsigned of_others = 0;
+    char volume_id[16];
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        snprintf(volume_id, sizeof(volume_id), "%d", i);
+        deny_in("c1", volume_id, "data", "change", RULE_READONLY_ATTACHMENT);
+    }
+    deny("c2", "data", "change", RULE_READONLY_ATTACHMENT);
+    assert_int_equal(audit_start(audit, name_container, NULL), 0);
+    audit_stop(audit);
+    while (event_reader_next(reader, 0, &event) == EVENT_READ_ONE)
+        of_others += strcmp(event_get(event, EVENT_CONTAINER_ID), "c2") == 0;
+    assert_int_equal(of_others, 1);
+    audit_count(audit, by_rule);
+    assert_int_equal(by_rule[RULE_READONLY_ATTACHMENT], 1001);
+}
+
 #define in_audit(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -210,6 +239,7 @@ int main(void)
         in_audit(test_what_comes_later_is_told_too),
         in_audit(test_kinds_are_told_apart),
         in_audit(test_the_table_is_bounded),
+        in_audit(test_one_container_does_not_fill_the_table),
     };
 
     return cmocka_run_group_tests_name("audit", tests, NULL, NULL);
