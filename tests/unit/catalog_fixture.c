@@ -5,10 +5,10 @@
 
 #include "catalog/cleanup.h"
 #include "tests/unit/cmocka_all.h"
+#include "tests/unit/remove_tree.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,23 +28,16 @@ int fixture_setup(void **state)
     return 0;
 }
 
-static int fixture_unlink(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 int fixture_teardown(void **state)
 {
     struct fixture *fixture = *state;
+    int r;
 
     fixture_close(fixture);
     close(fixture->fd);
-    nftw(fixture->path, fixture_unlink, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    r = remove_tree(fixture->path);
     free(fixture);
-    return 0;
+    return r;
 }
 
 void fixture_open(struct fixture *fixture)

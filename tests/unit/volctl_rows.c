@@ -3,9 +3,9 @@
 
 #include "catalog/cleanup.h"
 #include "tests/unit/cmocka_all.h"
+#include "tests/unit/remove_tree.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,17 +96,9 @@ int rows_setup(void)
     return 0;
 }
 
-static int entry_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 int rows_teardown(void)
 {
-    return nftw(directory, entry_remove, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    return remove_tree(directory);
 }
 
 /* ---- a row ---------------------------------------------------------------------------------- */

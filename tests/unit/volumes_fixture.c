@@ -3,8 +3,8 @@
 
 #include "catalog/cleanup.h"
 #include "tests/unit/cmocka_all.h"
+#include "tests/unit/remove_tree.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -41,17 +41,9 @@ int volumes_setup(void **state)
     return 0;
 }
 
-static int unlink_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 int volumes_teardown(void **state)
 {
     (void)state;
     volumes = volumes_free(volumes);
-    return nftw(directory, unlink_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    return remove_tree(directory);
 }
