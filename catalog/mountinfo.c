@@ -141,12 +141,15 @@ bool mountinfo_parse_line(char *line, struct mountinfo *out)
     out->type = field_next(&rest);
     if (!out->type)
         return false;
-    strsep(&rest, " "); /* the source, which may be empty */
+    out->source = strsep(&rest, " ");
+    if (!out->source)
+        out->source = out->type + strlen(out->type); /* empty */
     super_options = rest;
     out->readonly = options_readonly(options) || (super_options && options_readonly(super_options));
     octal_unescape(out->root);
     octal_unescape(out->mount_point);
     octal_unescape(out->type);
+    octal_unescape(out->source);
     out->deleted = deleted_cut(out->root);
     return true;
 }

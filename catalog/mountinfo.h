@@ -16,6 +16,7 @@ struct mountinfo {
     char *root;        /* the directory of the file system that is mounted */
     char *mount_point; /* relative to the process's root */
     char *type;        /* "fuse.volumefs" */
+    char *source;      /* "/var/lib/volumefs", or any other word; may be empty */
     bool readonly;     /* the mount or its file system */
     bool deleted;      /* root's name is gone ("//deleted", taken off) */
 };

@@ -20,7 +20,6 @@
 #include "fs/refs.h"
 
 #include "catalog/cleanup.h"
-#include "catalog/mountinfo.h"
 #include "fs/caller.h"
 
 #include <errno.h>
@@ -196,14 +195,20 @@ static bool root_is_volume(const char *root)
     return root[0] == '/' && root[1] && root[1] != '/' && root[1] != '.';
 }
 
-/* A number of old may be another file system's by now, but not another tree's that anybody has. */
-static bool is_of_tree(const struct live_trees *trees, const struct mountinfo *info)
+/* A number of old may be another file system's by now, or the tree of another store. */
+static bool may_be_former(const struct live_trees *trees, const struct mountinfo *info)
+{
+    return strcmp(info->type, TREE_TYPE) == 0 &&
+           (info->source[0] != '/' || strcmp(info->source, trees->store) == 0);
+}
+
+bool live_trees_have(const struct live_trees *trees, const struct mountinfo *info)
 {
     if (info->device == trees->device)
         return true;
     for (size_t i = 0; i < trees->former_count; i++)
         if (info->device == trees->former[i])
-            return strcmp(info->type, TREE_TYPE) == 0;
+            return may_be_former(trees, info);
     return false;
 }
 
@@ -250,7 +255,7 @@ static int scan_process(struct scan *scan, const struct process *process)
         struct mountinfo info;
         int r;
 
-        if (!mountinfo_parse_line(line, &info) || !is_of_tree(scan->trees, &info) ||
+        if (!mountinfo_parse_line(line, &info) || !live_trees_have(scan->trees, &info) ||
             !root_is_volume(info.root))
             continue;
         r = scan_add(scan, process, &info);

@@ -258,6 +258,7 @@ static int start(struct daemon *daemon, struct error *e)
 {
     struct session_config session = {
         .mountpoint = daemon->mountpoint,
+        .source = daemon->options.source,
         .mount_options = daemon->options.mount_options,
         .privileged = daemon->privileged,
         .allow_passthrough = !daemon->options.no_passthrough,

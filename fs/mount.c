@@ -227,14 +227,26 @@ static int mount_set_context(struct mount *mount, const char *context, struct er
                  : 0;
 }
 
-static int mount_configure(struct mount *mount, int device, const char *options,
+static bool source_serves(const char *source)
+{
+    return *source && strlen(source) <= MOUNT_SOURCE_MAX && !strpbrk(source, ",\\\"");
+}
+
+const char *mount_source(const char *given, const char *store)
+{
+    if (given && given[0] != '/' && source_serves(given))
+        return given;
+    return source_serves(store) ? store : "volumefs";
+}
+
+static int mount_configure(struct mount *mount, const char *source, int device, const char *options,
                            const char *context, struct error *e)
 {
     char number[16];
     int r;
 
     snprintf(number, sizeof(number), "%d", device);
-    r = set_string(mount->fs, "source", "volumefs");
+    r = set_string(mount->fs, "source", source);
     r = r ? r : set_string(mount->fs, "subtype", "volumefs");
     r = r ? r : set_string(mount->fs, "fd", number);
     r = r ? r : set_string(mount->fs, "rootmode", "40000");
@@ -268,8 +280,8 @@ static int device_missing(int r, struct error *e)
                            "cannot open /dev/fuse; is the fuse module loaded (modprobe fuse)?");
 }
 
-int mount_prepare(struct mount **out, const char *options, const char *context, int *device,
-                  struct error *e)
+int mount_prepare(struct mount **out, const char *source, const char *options, const char *context,
+                  int *device, struct error *e)
 {
     struct mount *mount;
     _cleanup_(close_p) int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
@@ -287,7 +299,7 @@ int mount_prepare(struct mount **out, const char *options, const char *context, 
         r = errno == EPERM ? error_set(e, ERROR_DENIED, "mounting is not permitted")
                            : error_set_errno(e, -errno, "cannot open the fuse file system type");
     else
-        r = mount_configure(mount, fd, options, context, e);
+        r = mount_configure(mount, source, fd, options, context, e);
     if (r != 0) {
         mount_free(mount);
         return r;

@@ -195,6 +195,7 @@ static void take_argument(struct argp_state *state, struct options *options, cha
     if (state->arg_num > 1 ||
         (state->arg_num == 1 && !options->helper && strchr(options->mountpoint, '/')))
         argp_error(state, "one mount point is wanted, not '%s' and '%s'", options->mountpoint, arg);
+    options->source = options->mountpoint;
     options->mountpoint = arg;
 }
 

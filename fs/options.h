@@ -20,6 +20,7 @@
 /* Strings are the caller's argv or owned by the process's life. */
 struct options {
     const char *mountpoint; /* NULL only with rebuild */
+    const char *source;     /* what mount(8) has before it; NULL: none */
     const char *store;
     const char *socket;
     const char *plugin_socket; /* "" none */

@@ -9,6 +9,7 @@
 #include "catalog/catalog.h"
 #include "catalog/error.h"
 #include "catalog/model.h"
+#include "catalog/mountinfo.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,7 +74,11 @@ struct live_trees {
     dev_t device;
     const dev_t *former;
     size_t former_count;
+    const char *store; /* its path, which is the source of its trees; see mount_source */
 };
+
+/* Whether the mount is of one of them. */
+bool live_trees_have(const struct live_trees *trees, const struct mountinfo *info);
 
 /*
  * Finds every mount of the trees whose root is below "/NAME", in each mount

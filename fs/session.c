@@ -206,13 +206,14 @@ static int session_make_tables(struct session *session, struct error *e)
     return 0;
 }
 
-static int session_make_fuse(struct session *session, struct error *e)
+static int session_make_fuse(struct session *session, const char *source, struct error *e)
 {
-    char *words[] = {(char[]){"volumefs"},
-                     (char[]){"-odefault_permissions,fsname=volumefs,subtype=volumefs"}, NULL};
+    char options[MOUNT_SOURCE_MAX + 64];
+    char *words[] = {(char[]){"volumefs"}, options, NULL};
     /* the helper alone reads these: our own mount sets them itself */
     struct fuse_args args = FUSE_ARGS_INIT(session->mount ? 1 : 2, words);
 
+    snprintf(options, sizeof(options), "-odefault_permissions,subtype=volumefs,fsname=%s", source);
     session->fuse = fuse_session_new(&args, &session_ops, sizeof(session_ops), session);
     fuse_opt_free_args(&args);
     return session->fuse ? 0 : error_set_errno(e, -EINVAL, "libfuse refuses the session");
@@ -307,13 +308,15 @@ int session_check_place(const struct session_config *config, struct error *e)
 static int session_mount(struct session *session, const struct session_config *config,
                          struct error *e)
 {
+    const char *source = mount_source(config->source, store_path(volumes_store(session->volumes)));
     int device = -1;
-    int r = mount_prepare(&session->mount, config->mount_options, label_tree_context(), &device, e);
+    int r = mount_prepare(&session->mount, source, config->mount_options, label_tree_context(),
+                          &device, e);
 
     if (r == ERROR_DENIED)
         r = 0; /* then by the helper */
     if (r == 0)
-        r = session_make_fuse(session, e);
+        r = session_make_fuse(session, source, e);
     if (r == 0)
         r = session->mount ? session_mount_self(session, config, device, e)
                            : session_mount_helper(session, config, e);

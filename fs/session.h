@@ -13,6 +13,7 @@ struct session; /* opaque */
 
 struct session_config {
     const char *mountpoint;
+    const char *source; /* as it was given, NULL: none; see mount_source */
     const char *
         mount_options; /* for the kernel, comma-separated, may be NULL: ro, context=…, nonempty … */
     bool privileged;        /* root of the first user namespace */

@@ -263,7 +263,8 @@ int volumes_scan_live(struct volumes *volumes, struct live_mounts *out, struct e
 {
     struct live_trees trees = {.device = atomic_load(&volumes->tree_device),
                                .former = volumes->former_trees,
-                               .former_count = volumes->former_count};
+                               .former_count = volumes->former_count,
+                               .store = store_path(volumes->store)};
     int r;
 
     *out = (struct live_mounts){0};

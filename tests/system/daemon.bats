@@ -60,6 +60,7 @@ rebuild_loses() {
     daemon_start
     mountpoint -q "$TREE"
     [ "$(findmnt -n -o FSTYPE "$TREE")" = fuse.volumefs ]
+    [ "$(findmnt -n -o SOURCE "$TREE")" = "$STORE" ]
     [[ ,$(findmnt -n -o OPTIONS "$TREE"), == *,nodev,* ]] # device nodes are not honoured
     mkdir "$TREE/v"
     [ -S "$SOCKET" ]
@@ -167,6 +168,7 @@ rebuild_loses() {
 
     ln -s "$VOLUMEFS" "$WORK/mount.fuse.volumefs"
     timeout 30 "$WORK/mount.fuse.volumefs" volumefs "$TREE" -o "rw,$options" 3>&-
+    [ "$(findmnt -n -o SOURCE "$TREE")" = volumefs ] # as it was given: mount -a looks for it
     DAEMON_PID=$(daemon_status pid)
     mkdir "$TREE/v"
     umount "$TREE"

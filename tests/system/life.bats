@@ -226,6 +226,34 @@ refcount() {
     eventually 10 volctl rm data
 }
 
+# Starts a daemon with a store and a tree of its own in $WORK/$1; says the tree's device number.
+start_another() {
+    mkdir "$WORK/$1" "$WORK/$1/tree"
+    timeout "$DAEMON_TIMEOUT" "$VOLUMEFS" --store "$WORK/$1/store" --socket "$WORK/$1/s" \
+        --plugin-socket none "${PRIVATE_SOCKETS[@]}" "$WORK/$1/tree" >>"$WORK/daemon.log" 2>&1 3>&-
+    findmnt -n -o MAJ:MIN "$WORK/$1/tree"
+}
+
+# The kernel gives a number again once the file system that had it is gone.
+@test "a mount of another store's tree is none of ours, though its number was" {
+    local number i another=
+
+    mkdir "$TREE/data"
+    number=$(findmnt -n -o MAJ:MIN "$TREE")
+    daemon_kill
+    for ((i = 0; i < 20 && ${#another} == 0; i++)); do
+        [ "$(start_another "$i")" != "$number" ] || another=$WORK/$i/tree
+    done
+    [ -n "$another" ] || skip "the kernel does not give number $number to one of 20 other trees"
+    mkdir "$another/data"
+    TREE=$another container_start data sleep 1000
+    daemon_start
+    [ "$(refcount data)" = 0 ]
+    volctl doctor
+    volctl rm data
+    container_stop
+}
+
 # What another boot is to a catalog.
 boot_anew() {
     daemon_kill

@@ -230,6 +230,38 @@ static void test_another_device_has_none(void **state)
     assert_null(mounts.items);
 }
 
+/* A number that a dead tree had is given to the next file system, which may be another store's
+ * tree. */
+static void test_which_trees_are_the_stores(void **state)
+{
+    static struct {
+        unsigned device;
+        char type[16], source[16];
+        bool ours;
+    } cases[] = {
+        {5, "fuse.volumefs", "/srv/store", true},
+        {5, "fuse.volumefs", "anything", true}, /* today's number is ours alone */
+        {4, "fuse.volumefs", "/srv/store", true},
+        {3, "fuse.volumefs", "/srv/store", true},
+        {4, "fuse.volumefs", "volumefs", true}, /* as a line of fstab may have it: nobody knows */
+        {4, "fuse.volumefs", "", true},
+        {4, "fuse.volumefs", "/srv/store2", false},
+        {4, "fuse.sshfs", "/srv/store", false},
+        {6, "fuse.volumefs", "/srv/store", false},
+    };
+    static const dev_t former[] = {3, 4};
+    const struct live_trees trees = {
+        .device = 5, .former = former, .former_count = 2, .store = "/srv/store"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct mountinfo info = {
+            .device = cases[i].device, .type = cases[i].type, .source = cases[i].source};
+
+        assert_int_equal(live_trees_have(&trees, &info), cases[i].ours);
+    }
+}
+
 /* The stand-in for the host: a tmpfs as the tree, a bare directory as a container's root. */
 static int setup(void **state)
 {
@@ -281,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_deleted_directory_counts),
         cmocka_unit_test(test_processes_that_come_and_go),
         cmocka_unit_test(test_another_device_has_none),
+        cmocka_unit_test(test_which_trees_are_the_stores),
     };
 
     if (geteuid() != 0)

@@ -71,6 +71,28 @@ static void test_lines(void **state)
     }
 }
 
+/* The field that may be empty, or missing at the end. */
+static void test_sources(void **state)
+{
+    static const char *const sources[][2] = {
+        {"1 1 0:1 / /p rw - t s rw\n", "s"},
+        {"1 1 0:1 / /p rw - t /var/lib/a\\040b\\134c rw\n", "/var/lib/a b\\c"},
+        {"1 1 0:1 / /p rw - t  rw\n", ""},
+        {"1 1 0:1 / /p rw - t s\n", "s"},
+        {"1 1 0:1 / /p rw - t\n", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        char line[128];
+        struct mountinfo got;
+
+        snprintf(line, sizeof(line), "%s", sources[i][0]);
+        assert_true(mountinfo_parse_line(line, &got));
+        assert_string_equal(got.source, sources[i][1]);
+    }
+}
+
 static void test_long_line_is_refused(void **state)
 {
     char *line = malloc(MOUNTINFO_LINE_MAX + 100);
@@ -112,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_sources),
         cmocka_unit_test(test_long_line_is_refused),
         cmocka_unit_test(test_own_mounts),
     };
