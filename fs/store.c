@@ -165,7 +165,7 @@ static int open_directory(int parent_fd, const char *base, const char *path, int
 static bool name_is_of_store(const char *name)
 {
     static const char *const known[] = {".",     "..",         "volumes", "staging", "adopting",
-                                        "trash", "lost+found", "lock",    "filled"};
+                                        "trash", "lost+found", "lock",    "filled",  "spare"};
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (strcmp(name, known[i]) == 0)
@@ -291,6 +291,8 @@ static int store_open_parts(struct store *store, struct error *e)
     if (r == 0)
         r = part_open(store, "staging", &store->staging_fd, e);
     if (r == 0)
+        r = part_open(store, "spare", &store->spare_fd, e);
+    if (r == 0)
         r = part_open(store, "filled", &store->filled_fd, e);
     if (r == 0)
         r = part_open(store, "adopting", &store->adopting_fd, e);
@@ -299,6 +301,8 @@ static int store_open_parts(struct store *store, struct error *e)
     if (r)
         return r;
     r = staging_discard(store);
+    if (r == 0)
+        r = store_recover_spares(store);
     return r ? store_open_failed(store->path, r, e) : 0;
 }
 
@@ -323,12 +327,14 @@ static struct store *store_new(const char *parent, const char *base)
     if (!store)
         return NULL;
     store->fd = store->volumes_fd = store->staging_fd = store->filled_fd = -1;
-    store->adopting_fd = store->trash_fd = store->lock_fd = -1;
+    store->spare_fd = store->adopting_fd = store->trash_fd = store->lock_fd = -1;
     store->syncer = syncer_new();
-    if (store->syncer &&
+    store->spares = spares_new();
+    if (store->syncer && store->spares &&
         asprintf(&store->path, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, base) >= 0)
         return store;
     syncer_free(store->syncer);
+    spares_free(store->spares);
     free(store);
     return NULL;
 }
@@ -390,7 +396,9 @@ struct store *store_free(struct store *store)
     if (!store)
         return NULL;
     syncer_free(store->syncer);
+    spares_free(store->spares);
     close_p(&store->volumes_fd);
+    close_p(&store->spare_fd);
     close_p(&store->staging_fd);
     close_p(&store->filled_fd);
     close_p(&store->adopting_fd);

@@ -3,6 +3,7 @@
  *
  *   volumes/ID/data/        the volume's root
  *   volumes/ID/volume.json  enough to rebuild its catalog row
+ *   spare/                  made in advance, for volumes to come
  *   staging/  trash/        half made, half removed; emptied in the background
  *   filled/                 copied whole for a volume, and being moved into it
  *   adopting/               directories that come to us or go back; see store_adopt.h
@@ -46,12 +47,17 @@ struct store_root {
 };
 
 /*
- * Makes volumes/ID with data/ and volume.json, durably: staged, fsynced,
- * renamed. -EEXIST if there. ERROR_NO_SPACE. ERROR_DENIED: not root, and `root` is not
- * what the daemon itself may give. On failure nothing is left.
+ * Makes volumes/ID with data/ and volume.json, durably, and gives the volume that id.
+ * ERROR_NO_SPACE. ERROR_DENIED: not root, and `root` is not what the daemon itself may give. On
+ * failure nothing is left.
  */
-int store_create(struct store *store, const struct volume *volume, const struct store_root *root,
+int store_create(struct store *store, struct volume *volume, const struct store_root *root,
                  struct error *e);
+/* Makes directories that store_create takes, until there are some, or *stop. 0 or negative errno.
+ */
+int store_make_spares(struct store *store, const atomic_bool *stop);
+/* Removes those that were not taken. */
+void store_drop_spares(struct store *store);
 /* 1: volumes/ID is what a crash left of one that was being made: it has no record and no data. 0:
  * it has; negative errno: not known. */
 int store_is_unfinished(struct store *store, const char *id);

@@ -11,9 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DATA_NAME     "data"
 #define ADOPTION_NAME "adopted.json"
-#define RECORD_NAME   "volume.json"
 
 static int sync_both(int a, int b)
 {

@@ -1,8 +1,9 @@
 /*
  * Making volumes in the store, and writing their records.
  *
- * A volume is made whole in staging/ID, renamed, and only then synced, all of it
- * at once: a file system pays one commit for it then. A failure takes away what
+ * A volume takes a spare (store_spare.c); where there is none it is made whole in
+ * staging/ID, renamed, and only then synced, all of it at once: a file system
+ * pays one commit for it then. A failure takes away what
  * was made. A crash leaves it in staging/, for store_open to drop, or in
  * volumes/: whole, or empty and without its record (store_is_unfinished).
  */
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define RECORD_NAME     "volume.json"
 #define RECORD_NEW_NAME "volume.json.new"
 
 static int write_all(int fd, const char *text, size_t length)
@@ -78,28 +78,32 @@ int store_write_volume(int dir_fd, const struct volume *volume)
 }
 
 /* Owner first: a change of owner clears the set-id bits. */
-static int data_set_root(int fd, const struct store_root *root)
+int store_set_root(int data_fd, const struct store_root *root, bool *changed)
 {
     struct stat st;
+    bool owner;
 
-    if (fstat(fd, &st) < 0)
+    if (fstat(data_fd, &st) < 0)
         return -errno;
-    if ((st.st_uid != root->uid || st.st_gid != root->gid) && fchown(fd, root->uid, root->gid) < 0)
+    owner = st.st_uid != root->uid || st.st_gid != root->gid;
+    *changed = owner || ((st.st_mode ^ root->mode) & 07777) != 0;
+    if (owner && fchown(data_fd, root->uid, root->gid) < 0)
         return -errno;
-    return fchmod(fd, root->mode & 07777) < 0 ? -errno : 0;
+    return *changed && fchmod(data_fd, root->mode & 07777) < 0 ? -errno : 0;
 }
 
-static int data_make(int stage_fd, const struct store_root *root, int *out)
+int store_make_data(int dir_fd, const struct store_root *root, int *out)
 {
     _cleanup_(close_p) int fd = -1;
+    bool changed;
     int r;
 
-    if (mkdirat(stage_fd, "data", 0700) < 0)
+    if (mkdirat(dir_fd, DATA_NAME, 0700) < 0)
         return -errno;
-    fd = walk_open_directory(stage_fd, "data");
+    fd = walk_open_directory(dir_fd, DATA_NAME);
     if (fd < 0)
         return fd;
-    r = data_set_root(fd, root);
+    r = store_set_root(fd, root, &changed);
     if (r)
         return r;
     *out = steal_fd(&fd);
@@ -128,7 +132,7 @@ static int stage_fill(struct store *store, const struct volume *volume,
     stage->fd = walk_open_directory(store->staging_fd, volume->id);
     if (stage->fd < 0)
         return stage->fd;
-    r = data_make(stage->fd, root, &stage->data_fd);
+    r = store_make_data(stage->fd, root, &stage->data_fd);
     if (r)
         return r;
     stage->record_fd = record_write(stage->fd, RECORD_NAME, volume);
@@ -138,7 +142,7 @@ static int stage_fill(struct store *store, const struct volume *volume,
 static void stage_undo(struct store *store, int stage_fd, const char *id)
 {
     unlinkat(stage_fd, RECORD_NAME, 0);
-    unlinkat(stage_fd, "data", AT_REMOVEDIR);
+    unlinkat(stage_fd, DATA_NAME, AT_REMOVEDIR);
     unlinkat(store->staging_fd, id, AT_REMOVEDIR);
 }
 
@@ -168,14 +172,17 @@ static int create_failed(const struct store *store, int r, const struct volume *
     return store_fail(store, r, "cannot make volume", volume->name, e);
 }
 
-int store_create(struct store *store, const struct volume *volume, const struct store_root *root,
+int store_create(struct store *store, struct volume *volume, const struct store_root *root,
                  struct error *e)
 {
     _cleanup_(stage_deinit) struct stage stage = {-1, -1, -1};
     int r;
 
-    if (!name_is_volume_id(volume->id))
-        return -EINVAL;
+    if (store_use_spare(store, volume, root))
+        return 0;
+    r = name_make_random(volume->id, VOLUME_ID_LENGTH);
+    if (r)
+        return error_set_errno(e, r, "cannot make an id for volume %s", volume->name);
     if (mkdirat(store->staging_fd, volume->id, 0700) < 0)
         return create_failed(store, -errno, volume, root, e);
     r = stage_fill(store, volume, root, &stage);
@@ -215,7 +222,6 @@ int store_write_record(struct store *store, const struct volume *volume, struct 
     return r ? store_fail(store, r, "cannot write the record of volume", volume->name, e) : 0;
 }
 
-/* Whether there is a record that can be read. Negative errno: not known. */
 static int has_record(int dir_fd)
 {
     _cleanup_(close_p) int fd = openat(dir_fd, RECORD_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -242,10 +248,16 @@ static int has_record(int dir_fd)
     return 1;
 }
 
+int store_has_record(int parent_fd, const char *id)
+{
+    _cleanup_(close_p) int dir_fd = walk_open_directory(parent_fd, id);
+
+    return dir_fd < 0 ? dir_fd : has_record(dir_fd);
+}
+
 int store_is_unfinished(struct store *store, const char *id)
 {
-    _cleanup_(close_p) int dir_fd = walk_open_directory(store->volumes_fd, id);
-    int r = dir_fd < 0 ? dir_fd : has_record(dir_fd);
+    int r = store_has_record(store->volumes_fd, id);
 
     if (r)
         return r < 0 ? r : 0;

@@ -3,16 +3,21 @@
 
 #include "fs/store.h"
 
+#define DATA_NAME   "data"        /* of a volume's directory */
+#define RECORD_NAME "volume.json" /* the same */
+
 struct store {
     char *path; /* canonical */
     int fd;
     int volumes_fd;
     int staging_fd;
+    int spare_fd;
     int filled_fd;
     int adopting_fd;
     int trash_fd;
     int lock_fd;
     struct syncer *syncer; /* store_sync.c */
+    struct spares *spares; /* store_spare.c */
 };
 
 /* ---- store_sync.c ---- */
@@ -22,6 +27,26 @@ struct syncer *syncer_new(void); /* NULL: no memory */
 struct syncer *syncer_free(struct syncer *syncer);
 /* fsync of all of them. 0, or a negative errno of one. */
 int store_sync_all(struct store *store, const int *fds, size_t count);
+
+/* ---- store_spare.c ---- */
+
+struct spares *spares_new(void); /* NULL: no memory */
+struct spares *spares_free(struct spares *spares);
+/* Makes a spare the volume, which gets its id. False: there is none, or it did not serve: the
+ * volume is to be made as if there were none. */
+bool store_use_spare(struct store *store, struct volume *volume, const struct store_root *root);
+/* What a daemon that died left in spare/: see there. 0 or negative errno. */
+int store_recover_spares(struct store *store);
+
+/* ---- store_create.c ---- */
+
+/* Gives a volume's root its owner and mode; *changed: it had others. 0 or negative errno. */
+int store_set_root(int data_fd, const struct store_root *root, bool *changed);
+/* Makes a volume's root in its directory, not synced: *out is to be closed. 0 or negative errno. */
+int store_make_data(int dir_fd, const struct store_root *root, int *out);
+/* 1: directory `id` of `parent_fd` has a record that can be read; 0: none; negative errno: not
+ * known. */
+int store_has_record(int parent_fd, const char *id);
 
 /* Renames `name` of `from_fd` to trash/NAME, or NAME.1 … if that is taken. 0 or negative errno. */
 int store_move_to_trash(const struct store *store, int from_fd, const char *name);

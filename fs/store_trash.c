@@ -48,7 +48,7 @@ int store_discard(struct store *store, const char *id, struct error *e)
 
 int store_sync_removals(struct store *store, struct error *e)
 {
-    if (fsync(store->trash_fd) == 0 && fsync(store->volumes_fd) == 0)
+    if (fsync(store->trash_fd) == 0 && fsync(store->volumes_fd) == 0 && fsync(store->spare_fd) == 0)
         return 0;
     return error_set_errno(e, -errno, "%s/trash", store->path);
 }

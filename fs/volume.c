@@ -63,6 +63,8 @@ static struct volumes *volumes_new(const char *mountpoint)
     pthread_mutex_init(&volumes->access_mutex, NULL);
     pthread_mutex_init(&volumes->trash_mutex, NULL);
     pthread_cond_init(&volumes->trash_wake, NULL);
+    pthread_mutex_init(&volumes->spare_mutex, NULL);
+    pthread_cond_init(&volumes->spare_wake, NULL);
     pthread_mutex_init(&volumes->problems_mutex, NULL);
     pthread_mutex_init(&volumes->lately_mutex, NULL);
     pthread_mutex_init(&volumes->engine_mutex, NULL);
@@ -103,6 +105,8 @@ struct volumes *volumes_free(struct volumes *volumes)
     pthread_mutex_destroy(&volumes->access_mutex);
     pthread_cond_destroy(&volumes->trash_wake);
     pthread_mutex_destroy(&volumes->trash_mutex);
+    pthread_cond_destroy(&volumes->spare_wake);
+    pthread_mutex_destroy(&volumes->spare_mutex);
     pthread_mutex_destroy(&volumes->problems_mutex);
     pthread_mutex_destroy(&volumes->lately_mutex);
     pthread_mutex_destroy(&volumes->engine_mutex);
@@ -139,6 +143,8 @@ int volumes_start_background(struct volumes *volumes, struct error *e)
     int r = volumes_start_trash(volumes, e);
 
     if (r == 0)
+        r = volumes_start_spares(volumes, e);
+    if (r == 0)
         r = volumes_start_audit(volumes, e);
     return r ? r : volumes_start_watch(volumes, e);
 }
@@ -147,6 +153,7 @@ void volumes_stop_background(struct volumes *volumes)
 {
     volumes_stop_watch(volumes);
     volumes_stop_trash(volumes);
+    volumes_stop_spares(volumes);
     if (volumes->audit)
         audit_stop(volumes->audit);
 }

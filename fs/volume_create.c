@@ -50,9 +50,7 @@ static int volume_describe(struct volumes *volumes, const struct volume_request 
     r = volume_apply_options(&request->options, out, root, e);
     if (r)
         return r;
-    r = name_make_random(out->id, VOLUME_ID_LENGTH);
-    if (r == 0)
-        r = pairs_copy(&out->options, &request->options);
+    r = pairs_copy(&out->options, &request->options);
     if (r == 0)
         r = volume_context_compose(volumes, out, e);
     if (r == 0)
@@ -71,7 +69,7 @@ static void volume_unmake(struct volumes *volumes, const char *id, bool has_row)
         volumes_wake_trash(volumes);
 }
 
-static int volume_make(struct volumes *volumes, const struct volume *volume,
+static int volume_make(struct volumes *volumes, struct volume *volume,
                        const struct store_root *root, struct volume_ref *ref, struct error *e)
 {
     int r;
@@ -89,6 +87,7 @@ static int volume_make(struct volumes *volumes, const struct volume *volume,
         volume_unmake(volumes, volume->id, true);
         return error_set(e, r, "create %s: out of memory for the table of volumes", volume->name);
     }
+    volumes_wake_spares(volumes);
     return 0;
 }
 

@@ -49,6 +49,13 @@ struct volumes {
     bool trash_started;
     pthread_t trash_thread;
 
+    pthread_mutex_t spare_mutex; /* volume_spare.c */
+    pthread_cond_t spare_wake;
+    atomic_bool spare_due;
+    atomic_bool spare_stop;
+    bool spare_started;
+    pthread_t spare_thread;
+
     struct watch *watch;     /* volume_watch.c */
     struct copies *copies;   /* volume_copy.c */
     struct engines *engines; /* volume_use.c */
@@ -101,6 +108,13 @@ int volume_not_found(const char *name, struct error *e);
 int volumes_start_trash(struct volumes *volumes, struct error *e);
 void volumes_wake_trash(struct volumes *volumes);
 void volumes_stop_trash(struct volumes *volumes);
+
+/* ---- volume_spare.c ------------------------------------------------------ */
+
+int volumes_start_spares(struct volumes *volumes, struct error *e);
+/* A volume was made. */
+void volumes_wake_spares(struct volumes *volumes);
+void volumes_stop_spares(struct volumes *volumes);
 
 /* ---- volume_problem.c ---------------------------------------------------- */
 

@@ -1,0 +1,265 @@
+/*
+ * Spares: directories of volumes that have no volume yet, made in quiet times, so that making a
+ * volume waits for the disk once and briefly.
+ *
+ *   spare/ID/data/        as most volumes want it: the daemon's, 0755
+ *   spare/ID/volume.json  ROOM blanks, on disk: a record is written over them in place
+ *
+ * All of a spare is on disk before it is one. A volume that takes it has its record written and
+ * synced, which changes no metadata, and is renamed to volumes/ID. That rename is not waited for:
+ * after a crash a spare with a record is a volume, and store_spare_recover renames it then. One
+ * with blanks, or half a record, was promised to nobody.
+ *
+ * `mutex` guards the list alone; no system call under it.
+ */
+#include "catalog/cleanup.h"
+#include "catalog/record.h"
+#include "fs/store_private.h"
+#include "fs/walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    SPARES_MAX = 32,
+    ROOM = 4096, /* of a record; a longer one takes no spare */
+};
+
+struct spares {
+    pthread_mutex_t mutex;
+    unsigned count;
+    char ids[SPARES_MAX][VOLUME_ID_LENGTH + 1];
+};
+
+struct spares *spares_new(void)
+{
+    struct spares *spares = calloc(1, sizeof(*spares));
+
+    if (spares)
+        pthread_mutex_init(&spares->mutex, NULL);
+    return spares;
+}
+
+struct spares *spares_free(struct spares *spares)
+{
+    if (!spares)
+        return NULL;
+    pthread_mutex_destroy(&spares->mutex);
+    free(spares);
+    return NULL;
+}
+
+static bool spare_pop(struct spares *spares, char id[VOLUME_ID_LENGTH + 1])
+{
+    bool found;
+
+    pthread_mutex_lock(&spares->mutex);
+    found = spares->count > 0;
+    if (found)
+        memcpy(id, spares->ids[--spares->count], VOLUME_ID_LENGTH + 1);
+    pthread_mutex_unlock(&spares->mutex);
+    return found;
+}
+
+/* False: there are enough. */
+static bool spare_push(struct spares *spares, const char id[VOLUME_ID_LENGTH + 1])
+{
+    bool room;
+
+    pthread_mutex_lock(&spares->mutex);
+    room = spares->count < SPARES_MAX;
+    if (room)
+        memcpy(spares->ids[spares->count++], id, VOLUME_ID_LENGTH + 1);
+    pthread_mutex_unlock(&spares->mutex);
+    return room;
+}
+
+static bool spares_wanted(struct spares *spares)
+{
+    bool wanted;
+
+    pthread_mutex_lock(&spares->mutex);
+    wanted = spares->count < SPARES_MAX;
+    pthread_mutex_unlock(&spares->mutex);
+    return wanted;
+}
+
+/* ---- making ------------------------------------------------------------------- */
+
+static void blank(char text[ROOM + 1])
+{
+    memset(text, ' ', ROOM - 1);
+    text[ROOM - 1] = '\n';
+    text[ROOM] = 0;
+}
+
+static int spare_fill(int dir_fd)
+{
+    const struct store_root root = {.uid = geteuid(), .gid = getegid(), .mode = 0755};
+    _cleanup_(close_p) int data_fd = -1;
+    char text[ROOM + 1];
+    int r;
+
+    r = store_make_data(dir_fd, &root, &data_fd);
+    if (r)
+        return r;
+    if (fsync(data_fd) < 0)
+        return -errno;
+    blank(text);
+    r = store_write_file(dir_fd, RECORD_NAME, text);
+    if (r)
+        return r;
+    return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+static void spare_unmake(const struct store *store, const char *id)
+{
+    _cleanup_(close_p) int dir_fd = walk_open_directory(store->spare_fd, id);
+
+    if (dir_fd < 0)
+        return;
+    unlinkat(dir_fd, RECORD_NAME, 0);
+    unlinkat(dir_fd, DATA_NAME, AT_REMOVEDIR);
+    unlinkat(store->spare_fd, id, AT_REMOVEDIR);
+}
+
+static int spare_make(struct store *store)
+{
+    _cleanup_(close_p) int dir_fd = -1;
+    char id[VOLUME_ID_LENGTH + 1];
+    int r = name_make_random(id, VOLUME_ID_LENGTH);
+
+    if (r)
+        return r;
+    if (mkdirat(store->spare_fd, id, 0700) < 0)
+        return -errno;
+    dir_fd = walk_open_directory(store->spare_fd, id);
+    r = dir_fd < 0 ? dir_fd : spare_fill(dir_fd);
+    if (r == 0 && fsync(store->spare_fd) < 0)
+        r = -errno;
+    if (r || !spare_push(store->spares, id))
+        spare_unmake(store, id);
+    return r;
+}
+
+int store_make_spares(struct store *store, const atomic_bool *stop)
+{
+    int r = 0;
+
+    while (r == 0 && !atomic_load(stop) && spares_wanted(store->spares))
+        r = spare_make(store);
+    return r;
+}
+
+void store_drop_spares(struct store *store)
+{
+    char id[VOLUME_ID_LENGTH + 1];
+
+    while (spare_pop(store->spares, id))
+        spare_unmake(store, id);
+}
+
+/* ---- use ---------------------------------------------------------------------- */
+
+/* The record over the blanks, which are cut off then: nobody has to wait for that. -EFBIG: there is
+ * no room for it. */
+static int spare_write(int dir_fd, const struct volume *volume)
+{
+    _cleanup_(free_p) char *text = record_encode(volume);
+    _cleanup_(close_p) int fd = -1;
+    char record[ROOM + 1];
+    ssize_t written;
+    size_t length;
+
+    if (!text)
+        return -ENOMEM;
+    length = strlen(text);
+    if (length >= ROOM)
+        return -EFBIG;
+    blank(record);
+    memcpy(record, text, length);
+    fd = openat(dir_fd, RECORD_NAME, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    written = pwrite(fd, record, ROOM, 0);
+    if (written != ROOM)
+        return written < 0 ? -errno : -EIO;
+    return fdatasync(fd) < 0 || ftruncate(fd, (off_t)length) < 0 ? -errno : 0;
+}
+
+/* Its root is as new as the volume, which nobody has to wait for. */
+static int spare_set_root(int dir_fd, const struct store_root *root)
+{
+    _cleanup_(close_p) int data_fd = walk_open_directory(dir_fd, DATA_NAME);
+    bool changed = false;
+    int r = data_fd < 0 ? data_fd : store_set_root(data_fd, root, &changed);
+
+    if (r)
+        return r;
+    if (futimens(data_fd, NULL) < 0 || (changed && fsync(data_fd) < 0))
+        return -errno;
+    return 0;
+}
+
+static int spare_use(struct store *store, const struct volume *volume,
+                     const struct store_root *root)
+{
+    _cleanup_(close_p) int dir_fd = walk_open_directory(store->spare_fd, volume->id);
+    int r = dir_fd < 0 ? dir_fd : spare_set_root(dir_fd, root);
+
+    if (r == 0)
+        r = spare_write(dir_fd, volume);
+    if (r == 0 &&
+        renameat2(store->spare_fd, volume->id, store->volumes_fd, volume->id, RENAME_NOREPLACE) < 0)
+        r = -errno;
+    return r;
+}
+
+bool store_use_spare(struct store *store, struct volume *volume, const struct store_root *root)
+{
+    if (!spare_pop(store->spares, volume->id))
+        return false;
+    if (spare_use(store, volume, root) == 0)
+        return true;
+    spare_unmake(store, volume->id);
+    return false;
+}
+
+/* ---- after a crash -------------------------------------------------------------- */
+
+static int recover_one(struct store *store, const char *id)
+{
+    int r = store_has_record(store->spare_fd, id);
+
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return store_move_to_trash(store, store->spare_fd, id);
+    if (renameat2(store->spare_fd, id, store->volumes_fd, id, RENAME_NOREPLACE) < 0)
+        return -errno;
+    return fsync(store->volumes_fd) < 0 ? -errno : 0;
+}
+
+int store_recover_spares(struct store *store)
+{
+    _cleanup_(closedir_p) DIR *dir = NULL;
+    const struct dirent *entry;
+    int fd = walk_open_directory(store->spare_fd, ".");
+    int r = 0;
+
+    if (fd < 0)
+        return fd;
+    dir = fdopendir(fd);
+    if (!dir) {
+        close(fd);
+        return -ENOMEM;
+    }
+    while (r == 0 && (entry = readdir(dir)))
+        if (name_is_volume_id(entry->d_name))
+            r = recover_one(store, entry->d_name);
+    return r;
+}

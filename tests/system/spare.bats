@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# Directories that are made in advance, for volumes to come: what takes one is a volume like any
+# other, and nothing is lost or left of them when the daemon dies.
+
+load lib
+
+setup() {
+    require_mounts
+    work_make
+    daemon_start
+}
+
+spares() {
+    ls "$STORE/spare"
+}
+
+has_spares() {
+    [ -n "$(spares)" ]
+}
+
+# They are made once no volume was made for a while: now there are as many as there will be.
+spares_rest() {
+    local before
+
+    eventually 10 has_spares
+    until [ "$before" = "$(spares | wc -l)" ]; do
+        before=$(spares | wc -l)
+        sleep 0.5
+    done
+}
+
+# Makes a volume so that there are spares, and notes them in $WORK/spares.
+spares_make() {
+    mkdir "$TREE/first"
+    spares_rest
+    spares >"$WORK/spares"
+}
+
+id_of() {
+    volume_attribute "$TREE/$1" id
+}
+
+# took_spare VOLUME: its directory was there before it.
+took_spare() {
+    grep -qx "$(id_of "$1")" "$WORK/spares"
+}
+
+record_of() {
+    cat "$STORE/volumes/$(id_of "$1")/volume.json"
+}
+
+@test "they come with the first volume, and are blank" {
+    local id
+
+    [ -z "$(spares)" ]
+    spares_make
+    fails took_spare first
+    [ "$(wc -l <"$WORK/spares")" -ge 16 ]
+    while read -r id; do
+        [ -z "$(tr -d ' \n' <"$STORE/spare/$id/volume.json")" ]
+        [ "$(stat -c '%a %u' "$STORE/spare/$id/data")" = "755 $(id -u)" ]
+    done <"$WORK/spares"
+    [ "$(ls "$TREE")" = first ]
+    volctl doctor
+}
+
+@test "a volume that takes one is like any other" {
+    spares_make
+    volctl create --label a=b plain
+    volctl create -o uid=5 -o gid=6 -o mode=1770 -o readonly=true owned
+    (umask 027 && mkdir "$TREE/made")
+    for volume in plain owned made; do
+        took_spare "$volume"
+        record_of "$volume" | jq -e --arg name "$volume" --arg id "$(id_of "$volume")" '.Name == $name and .Id == $id'
+        [ "$(record_of "$volume" | tail -c 1)" = '}' ] # without what was blank
+    done
+    [ "$(stat -c '%a %u:%g' "$TREE/plain")" = 755\ 0:0 ]
+    [ "$(stat -c '%a %u:%g' "$TREE/owned")" = 1770\ 5:6 ]
+    [ "$(stat -c '%a %u:%g' "$TREE/made")" = 750\ 0:0 ]
+    [ "$(record_of plain | jq -r .Labels.a)" = b ]
+    [ "$(record_of owned | jq .ReadOnly)" = true ]
+    # as old as the volume, not as the directory
+    [ "$TREE/plain" -nt "$TREE/first" ]
+    [ "$TREE/made" -nt "$TREE/first" ]
+    volctl rename plain other
+    [ "$(record_of other | jq -r .Name)" = other ]
+    volctl rm other owned
+    rmdir "$TREE/made"
+    eventually 10 trash_is_empty
+    volctl doctor
+}
+
+@test "a record that has no room in one is written elsewhere" {
+    spares_make
+    volctl create --label "long=$(printf '%05000d' 0)" long
+    fails took_spare long
+    [ "$(record_of long | jq -r '.Labels.long | length')" = 5000 ]
+}
+
+@test "more volumes at once than there are" {
+    local number
+
+    spares_make
+    number=$(wc -l <"$WORK/spares")
+    seq -f "$TREE/v%g" $((2 * number + 10)) | xargs -P 4 -n 10 mkdir
+    [ "$(ls "$TREE" | wc -l)" -eq $((2 * number + 11)) ]
+    [ "$(ls "$STORE/volumes" | wc -l)" -eq $((2 * number + 11)) ]
+    volctl doctor
+    spares_rest
+    [ "$(spares | wc -l)" -eq "$number" ]
+}
+
+@test "a daemon that ends takes them along, one that was killed leaves none to the next" {
+    spares_make
+    mkdir "$TREE/v"
+    daemon_kill
+    has_spares
+    daemon_start
+    eventually 10 trash_is_empty
+    [ -z "$(spares)" ]
+    [ "$(ls "$TREE")" = $'first\nv' ]
+    mkdir "$TREE/again"
+    spares_rest
+    daemon_stop
+    [ -z "$(spares)" ]
+}
+
+# The rename out of spare/ is not waited for: a machine that goes down may not have it.
+@test "a volume that is found among them after a crash is a volume, with its data" {
+    local id
+
+    spares_make
+    mkdir "$TREE/v"
+    took_spare v
+    echo data >"$TREE/v/file"
+    id=$(id_of v)
+    daemon_kill
+    mv "$STORE/volumes/$id" "$STORE/spare/$id"
+    daemon_start
+    [ "$(cat "$TREE/v/file")" = data ]
+    [ -d "$STORE/volumes/$id" ]
+    [ -z "$(spares)" ]
+    volctl doctor
+}
+
+@test "so it is where the catalog was lost with it" {
+    local id
+
+    spares_make
+    mkdir "$TREE/v"
+    echo data >"$TREE/v/file"
+    id=$(id_of v)
+    daemon_kill
+    mv "$STORE/volumes/$id" "$STORE/spare/$id"
+    rm "$STORE"/catalog.db*
+    timeout 60 "$VOLCTL" doctor --rebuild --store "$STORE" || true # it tells what a rebuild cannot know
+    daemon_start
+    [ "$(cat "$TREE/v/file")" = data ]
+    [ "$(ls "$TREE")" = $'first\nv' ]
+}
+
+@test "one with half a record was promised to nobody" {
+    local id
+
+    spares_make
+    daemon_kill
+    id=$(head -n 1 "$WORK/spares")
+    printf '{ "Format": 1, "Id": "%s", "Na' "$id" | dd of="$STORE/spare/$id/volume.json" conv=notrunc status=none
+    daemon_start
+    [ "$(ls "$TREE")" = first ]
+    [ -z "$(spares)" ]
+    volctl doctor
+    eventually 10 trash_is_empty
+}
+
+@test "one that does not serve is not used" {
+    local id
+
+    spares_make
+    while read -r id; do
+        rm "$STORE/spare/$id/volume.json"
+    done <"$WORK/spares"
+    mkdir "$TREE/v"
+    fails took_spare v
+    record_of v | jq -e '.Name == "v"'
+    volctl doctor
+}
