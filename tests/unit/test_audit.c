@@ -1,5 +1,7 @@
 /* Denials: each is counted, many of a kind are told together. */
 #include "fs/audit.h"
+
+#include "catalog/model.h"
 #include "tests/unit/cmocka_all.h"
 
 #include <pthread.h>
@@ -158,16 +160,27 @@ static void test_a_storm_is_few_events_and_an_exact_count(void **state)
     assert_int_equal(by_rule[RULE_READONLY_VOLUME], 0);
 }
 
-/* After a pause the next is told at once, and what came in a second is told when that is over. */
+/* After a pause the next is told at once, and what came in a second is told when that is over. A
+ * busy machine may take longer than that: then it is told in parts. */
 static void test_what_comes_later_is_told_too(void **state)
 {
+    enum { IN_TIME_NS = 800 * 1000 * 1000 };
+    int64_t start = time_monotonic();
+    unsigned long denials;
+    bool in_time;
+
     (void)state;
     assert_int_equal(audit_start(audit, name_container, NULL), 0);
     deny("c1", "data", "change", RULE_READONLY_ATTACHMENT);
     assert_int_equal(count_of(next()), 1);
     for (int i = 0; i < 3; i++)
         deny("c1", "data", "change", RULE_READONLY_ATTACHMENT);
-    assert_int_equal(count_of(next()), 3);
+    in_time = time_monotonic() - start < IN_TIME_NS;
+    denials = count_of(next());
+    assert_true(!in_time || denials == 3);
+    while (denials < 3)
+        denials += count_of(next());
+    assert_int_equal(denials, 3);
 }
 
 static void test_kinds_are_told_apart(void **state)

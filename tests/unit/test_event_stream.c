@@ -156,7 +156,7 @@ static void test_one_that_does_not_read_holds_up_nothing(void **state)
 
     (void)state;
     memset(name, 'x', sizeof(name) - 1);
-    usleep(300 * 1000);
+    await(fd, "\r\n\r\n");
     for (int i = 0; i < 10000; i++) /* more than the socket takes */
         publish(EVENT_CREATE, name);
     assert_int_equal(client_ping(socket_path), 200);
@@ -221,8 +221,10 @@ static double seconds_to_stop(void)
            (double)(after.tv_nsec - before.tv_nsec) / 1000000000;
 }
 
+/* Who has not got what is left within a second is cut: under valgrind it may be anybody. */
 static void test_the_stop_ends_followers(void **state)
 {
+    bool timed = !getenv("VOLUMEFS_UNTIMED");
     static char name[4000];
     int fd = ask("/volumefs/events?follow=1");
     int stuck = ask("/volumefs/events?follow=1");
@@ -235,9 +237,9 @@ static void test_the_stop_ends_followers(void **state)
         publish(EVENT_CREATE, name);
         await(fd, "\n");
     }
-    assert_true(seconds_to_stop() < 5);
+    assert_true(seconds_to_stop() < 5 || !timed);
     assert_true(client_receive(fd, answer, sizeof(answer)) >= 0); /* the end, not a timeout */
-    assert_non_null(strstr(answer, "0\r\n\r\n"));                 /* and a proper one */
+    assert_true(strstr(answer, "0\r\n\r\n") || !timed);           /* and a proper one */
     close(stuck);
 }
 
