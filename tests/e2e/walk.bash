@@ -268,6 +268,7 @@ walk_locate() {
     [ "$place" = "$TREE/$name" ]
     echo 'from the host' >"$place/new"
     [ "$(engine exec web cat /webapp/new)" = 'from the host' ]
+    count_is "$name" 1 # its name is known by then
     [ -e "$TREE/.volumefs/by-container/web/$name/new" ]
     # it may stop, start, and get another name
     engine stop -t 0 web >/dev/null
