@@ -2,7 +2,7 @@
 # The README's terminal blocks, run as they stand: every `$ command` of a ```console block, in order,
 # and what it prints compared with what the README shows (… stands for anything, also for lines).
 #
-# Three names are replaced, the tree's, the driver's and the build directory's, so that it can run
+# Four names are replaced, the tree's, the driver's, the build directory's and /tmp, so that it can run
 # beside others. The image `alpine` is the tests' own, imported under that name. The store is the
 # quickstart's.
 
@@ -30,7 +30,8 @@ teardown_file() {
 # The README's lines of console blocks, in this run's places.
 console_lines() {
     awk '/^```/ { inside = /console$/; next } inside' "$ROOT/README.md" |
-        sed -e "s,-d volumefs ,-d $DRIVER ," -e "s,/mnt/volumes,$TREE,g" -e "s,build-quickstart,$VOLUMEFS_BUILD,g"
+        sed -e "s, /tmp/, $WORK/,g" -e "s,-d volumefs ,-d $DRIVER ," -e "s,/mnt/volumes,$TREE,g" \
+            -e "s,build-quickstart,$VOLUMEFS_BUILD,g"
 }
 
 # shows EXPECTED ACTUAL: the same, where … in the first stands for anything.
