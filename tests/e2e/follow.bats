@@ -300,21 +300,22 @@ takes_labels_over() {
     each_engine takes_labels_over
 }
 
+# Docker asks all drivers of the machine for a name that it does not know, those of other runs too.
 takes_nothing_from_a_container() {
-    local engine=$1
+    local engine=$1 data=$DRIVER-data
 
-    mkdir "$TREE/data"
-    echo kept >"$TREE/data/f"
-    create_container "$engine" one -v "$TREE/data:/d"
-    refs_are data one:/d:rw
+    mkdir "$TREE/$data"
+    echo kept >"$TREE/$data/f"
+    create_container "$engine" one -v "$TREE/$data:/d"
+    refs_are "$data" one:/d:rw
     if [ "$engine" = podman ]; then
         podman volume reload >/dev/null
     fi
-    fails "$engine" volume rm data
-    [ "$(cat "$TREE/data/f")" = kept ]
+    fails "$engine" volume rm "$data"
+    [ "$(cat "$TREE/$data/f")" = kept ]
     "$engine" rm one >/dev/null
-    "$engine" volume rm data >/dev/null
-    [ ! -e "$TREE/data" ]
+    "$engine" volume rm "$data" >/dev/null
+    [ ! -e "$TREE/$data" ]
 }
 
 # An engine does not know what a path of the tree is, nor what other engines have.
@@ -475,9 +476,8 @@ unnamed_has_a_reference() {
     make_volume docker web
     start_container docker one -v web:/webapp
     eventually 5 state_is web 'one true docker false'
-    kill -KILL "$(daemon_status pid)"
-    eventually 10 sh -c "! ls '$TREE'"
-    umount -l "$TREE"
+    DAEMON_PID=$(daemon_status pid) # a test before may have restarted it
+    daemon_kill
     serve
     eventually 10 is_followed docker
     fails volctl doctor
@@ -508,7 +508,7 @@ unnamed_has_a_reference() {
     [[ $output == *'podman does not tell'* ]]
     fails volctl container rm -v box
     kill -CONT "$pid"
-    volctl container rm -v box
+    eventually 5 volctl container rm -v box
     [ "$(volctl ls -q)" = data ]
     refs_are data one:/d:rw
     podman rm one >/dev/null
@@ -538,12 +538,17 @@ has_references() {
 
 # As Podman does it that is killed before it has counted the mount itself.
 @test "a mount that Podman has forgotten counts no more, and one that it has does" {
+    local started
+
     make_volume podman web
     make_volume podman held
+    started=$SECONDS
     podman_mount web
+    has_references web 1
     podman volume mount held
     create_container podman one # what it was mounted for, say
-    has_references web 1
+    # Podman has 3 seconds to count the mount itself, and a busy machine may have taken them
+    [ $((SECONDS - started)) -ge 2 ] || has_references web 1
     eventually 15 has_references web 0
     has_references held 1
     podman volume unmount held
