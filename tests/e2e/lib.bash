@@ -71,13 +71,16 @@ docker_stop() {
     unmount_below "$WORK/d"
 }
 
-# Its containers run on; its containerd goes with it, and leaves its pid file as it does.
+# Its containers run on; its containerd is killed with it, a moment later, and leaves its pid file as
+# it does.
 docker_kill() {
-    local pid=
+    local pid='' containerd_pid=''
 
     read -r pid <"$WORK/d/pid" || true
+    read -r containerd_pid <"$WORK/d/exec/containerd/containerd.pid" || true
     kill -KILL "$pid"
     eventually "$ENGINE_TIMEOUT" ended "$pid"
+    eventually "$ENGINE_TIMEOUT" ended "$containerd_pid"
     rm -f "$WORK/d/pid" "$WORK/d/exec/containerd/containerd.pid"
 }
 
