@@ -170,6 +170,11 @@ other_file_system() {
 
 # ---- a crash ------------------------------------------------------------------------------
 
+# Whether all threads of the daemon are.
+is_traced() {
+    ! grep -qs '^TracerPid:[[:space:]]*0' "/proc/$DAEMON_PID/task"/*/status
+}
+
 # The directory is in the store, and neither the catalog nor the engine knows.
 killed() {
     local tracer
@@ -179,7 +184,7 @@ killed() {
     strace -f -qq -p "$DAEMON_PID" -e trace=renameat2 -e inject=renameat2:signal=KILL:when=3 \
         -o /dev/null 3>&- 2>/dev/null &
     tracer=$!
-    eventually 20 grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$DAEMON_PID/status"
+    eventually 20 is_traced
     fails volctl adopt "$1" "$WEB"
     wait "$tracer" || true
     daemon_wait_end
