@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # builds: gcc
-# timeout: 400
+# timeout: 600
 # In a guest of Debian's kernel that enforces Debian's SELinux policy (tests/selinux/guest): booted
 # once, and a test here for each check there (tests/selinux/checks).
 
