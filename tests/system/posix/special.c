@@ -138,6 +138,20 @@ static void run_program(void *context)
     SAME(errno, 0); /* it did not run */
 }
 
+/* Until the child is the program. */
+static void await_program(pid_t pid)
+{
+    char path[64], target[PATH_MAX];
+    ssize_t length = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+    do {
+        usleep(1000);
+        length = OK(readlink(path, target, sizeof(target) - 1));
+        target[length] = 0;
+    } while (strcmp(strrchr(target, '/'), "/prog") != 0);
+}
+
 static void test_run_a_program(void **state)
 {
     char name[] = "prog", *const arguments[] = {name, NULL};
@@ -148,7 +162,7 @@ static void test_run_a_program(void **state)
     copy_program("/bin/sleep", "prog");
     child_run(NULL, run_program, (char[]){"0"});
     pid = child_start(NULL, run_program, (char[]){"30"});
-    usleep(100000);
+    await_program(pid);
     /* What runs cannot be written, what is written cannot run. */
     FAILS(open("prog", O_WRONLY), ETXTBSY);
     FAILS(truncate("prog", 0), ETXTBSY);
