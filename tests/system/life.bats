@@ -38,6 +38,10 @@ is_unknown() {
     ! is_known "$1"
 }
 
+volumes_are() {
+    [ "$(volctl ls -q)" = "$1" ]
+}
+
 refcount() {
     volume_attribute "$TREE/$1" refcount
 }
@@ -118,7 +122,7 @@ refcount() {
     [ "$(volctl ls -q | wc -l)" -eq 2 ]
     process_end
     eventually 10 is_unknown "$id"
-    eventually 10 test "$(volctl ls -q)" = named
+    eventually 10 volumes_are named # it is forgotten before its volumes go
     [ "$(refcount named)" = 0 ]
 }
 
