@@ -46,8 +46,10 @@ start_and_mount() {
         mount -t tmpfs tmpfs /run
         "$2" --store "$1/store2" --socket "$1/2.sock" "$1/tree2"
         test -S /run/docker/plugins/volumefs.sock
+        pid=$(sed -n "s/^pid: *//p" "$1/tree2/.volumefs/status")
         umount "$1/tree2"
-        while test -e /run/docker/plugins/volumefs.sock; do sleep 0.1; done
+        while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done # the store is let go last
+        test ! -e /run/docker/plugins/volumefs.sock
         mkdir -p /run/docker/plugins/volumefs.sock
         "$2" --store "$1/store2" --socket "$1/2.sock" "$1/tree2"
         umount "$1/tree2"' sh "$WORK" "$VOLUMEFS" >"$WORK/out" 2>&1 3>&-
