@@ -261,7 +261,8 @@ on_terminal() {
     [[ $output == $'Deleted Volumes:\na\nc\n'* ]]
     [[ $stderr == 'volctl: volume "b" cannot be removed:'*planted* ]]
     [ "$(names)" = b ]
-    sqlite3 "$STORE/catalog.db" 'DROP TRIGGER keep'
+    # the tombstones of the others may be on their way out
+    sqlite3 -cmd '.timeout 10000' "$STORE/catalog.db" 'DROP TRIGGER keep'
     volctl prune -a -f
     [ -z "$(names)" ]
 }
