@@ -226,7 +226,7 @@ in_terminal() {
     local id
 
     id=$(volctl run -d --name web --rootfs "$ROOTFS" -v data:/data \
-        sh -c 'echo out; echo err >&2; trap "exit 9" TERM; while :; do sleep 0.05; done')
+        sh -c 'trap "exit 9" TERM; echo out; echo err >&2; while :; do sleep 0.05; done')
     [[ $id =~ ^[0-9a-f]{64}$ ]]
     has_state web running
     eventually 5 grep -q err "$WORK/bundles/$id/log"
@@ -325,15 +325,19 @@ in_terminal() {
 
 @test "stop asks first and kills then; kill sends any signal" {
     volctl run -d --name stubborn --rootfs "$ROOTFS" sh -c 'trap "" TERM; sleep 1000' >/dev/null
-    volctl run -d --name good --rootfs "$ROOTFS" sh -c 'trap "exit 0" TERM USR1; sleep 1000 & wait' >/dev/null
-    ends 0 volctl stop -t 1 good stubborn
+    volctl run -d --name good --rootfs "$ROOTFS" \
+        sh -c 'trap "exit 0" TERM USR1; : >/ready; sleep 1000 & wait' >/dev/null
+    eventually 10 test -e "$ROOTFS/ready"
+    ends 0 volctl stop -t "$((2 * $(busyness)))" good stubborn
     [ "$(xargs <"$WORK/stdout")" = 'good stubborn' ]
     eventually 5 has_status good 0
     eventually 5 has_status stubborn 137
     ends 0 volctl stop good
     ends 1 volctl kill good
     grep -q 'container good is not running' "$WORK/stderr"
+    rm "$ROOTFS/ready"
     volctl start good
+    eventually 10 test -e "$ROOTFS/ready"
     ends 0 volctl kill -s USR1 good
     eventually 5 has_state good exited
     ends 1 volctl stop none
