@@ -502,8 +502,7 @@ PYTHON
 writes_traced() {
     strace -f -qq -e trace=fsync,fdatasync,fchmodat,fchownat,setxattr,fsetxattr,renameat,renameat2 \
         -o "$WORK/strace" -p "$DAEMON_PID" 3>&- &
-    eventually 10 grep -q "^TracerPid:[[:space:]]*[1-9]" "/proc/$DAEMON_PID/status"
-    sleep 0.2 # for its other threads
+    eventually 10 daemon_is_traced
     "$@" >/dev/null
     kill -INT $!
     wait $! || true

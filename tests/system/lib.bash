@@ -79,14 +79,31 @@ daemon_start() {
     process_is_alive "$DAEMON_PID"
 }
 
+# How often the daemon has said that it serves, the last that it does to start.
+daemon_starts() {
+    { cat "$WORK/daemon.log" 2>/dev/null || true; } | grep -c " mounted on $TREE, " || true
+}
+
+# daemon_wait_start BEFORE: for one more start. The tree is there before the sockets are.
+daemon_wait_start() {
+    eventually "$DAEMON_TIMEOUT" daemon_has_started "$1"
+}
+
+daemon_has_started() {
+    [ "$(daemon_starts)" -gt "$1" ]
+}
+
 # As a service manager runs it: what it says stays in $WORK/daemon.log to the end.
 daemon_start_foreground() {
+    local before
+
+    before=$(daemon_starts)
     "$VOLUMEFS" --foreground --store "$STORE" --socket "$SOCKET" \
         --plugin-socket "$WORK/plugin.sock" "${PRIVATE_SOCKETS[@]}" "$@" "$TREE" \
         >>"$WORK/daemon.log" 2>&1 3>&- &
     DAEMON_PID=$!
     export DAEMON_PID
-    eventually "$DAEMON_TIMEOUT" test -e "$TREE/.volumefs/status"
+    daemon_wait_start "$before"
 }
 
 daemon_is_mounted() {
@@ -204,21 +221,27 @@ api() {
 # The daemon in a pid namespace of its own, from where it sees nobody else; its /proc is not that of
 # the namespace either.
 daemon_start_in_pid_namespace() {
-    local outer
+    local outer before
 
+    before=$(daemon_starts)
     unshare --pid --fork --kill-child "$VOLUMEFS" --foreground --store "$STORE" \
         --socket "$SOCKET" "--plugin-socket=$WORK/plugin.sock" "$TREE" >>"$WORK/daemon.log" 2>&1 3>&- &
     outer=$!
-    eventually 30 test -e "$TREE/.volumefs/status"
+    daemon_wait_start "$before"
     DAEMON_PID=$(tr -d ' ' <"/proc/$outer/task/$outer/children")
+}
+
+# Whether somebody traces the daemon, and each of its threads: strace takes them one by one.
+daemon_is_traced() {
+    grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$DAEMON_PID/status" &&
+        ! grep -qs '^TracerPid:[[:space:]]*0' "/proc/$DAEMON_PID/task/"*/status
 }
 
 # The daemon's look-ups in /proc while the command runs: daemon_count_lookups COMMAND…
 daemon_count_lookups() {
     strace -f -qq -e trace=readlink,readlinkat,open,openat,statx -o "$WORK/strace" \
         -p "$DAEMON_PID" 3>&- &
-    eventually 10 grep -q "^TracerPid:[[:space:]]*[1-9]" "/proc/$DAEMON_PID/status"
-    sleep 0.2 # for its other threads
+    eventually 10 daemon_is_traced
     "$@" >/dev/null
     kill -INT $!
     wait $! || true
