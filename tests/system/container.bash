@@ -122,7 +122,7 @@ container_answer() {
 
 container_ask() {
     echo "$1" >"$CONTAINER_ASK/ask"
-    timeout 10 cat "$CONTAINER_ASK/answer"
+    timeout 60 cat "$CONTAINER_ASK/answer"
 }
 
 container_random_id() {
