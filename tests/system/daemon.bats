@@ -199,6 +199,11 @@ rebuild_loses() {
     [ "$(mounts_below "$TREE" | wc -l)" -eq 1 ]
 }
 
+# made_some N: so many volumes.
+made_some() {
+    [ -e "$WORK/made" ] && [ "$(wc -l <"$WORK/made")" -ge "$1" ]
+}
+
 @test "what was acknowledged before a kill is there after it" {
     local round name worker
 
@@ -218,12 +223,12 @@ rebuild_loses() {
         ) &
         worker=$!
         sleep 0.5
+        eventually 10 made_some $((2 * round))
         kill -KILL "$DAEMON_PID"
         daemon_wait_end
         wait "$worker" || true
         daemon_start
     done
-    [ "$(wc -l <"$WORK/made")" -gt 3 ]
     while read -r name; do
         if grep -qx "$name" "$WORK/removed"; then
             [ ! -e "$TREE/$name" ] || { echo "$name came back"; return 1; }
@@ -246,13 +251,18 @@ no_tombstone_is_left() {
 @test "a removal that a kill stops half way is finished after the restart" {
     daemon_start
     mkdir "$TREE/v"
-    mkdir -p "$TREE"/v/d{1..60}
+    mkdir -p "$TREE"/v/d{1..6}
     for directory in "$TREE"/v/d*; do
         (cd "$directory" && seq 300 | xargs touch)
     done
+    # each file takes a while, and so there are some left
+    strace -f -qq -p "$DAEMON_PID" -e trace=unlinkat -e inject=unlinkat:delay_enter=50ms \
+        -o /dev/null 3>&- 2>/dev/null &
+    eventually 20 daemon_is_traced
     volctl rm v
     daemon_kill
-    [ -n "$(ls -A "$STORE/trash")" ] # else it was too quick to be stopped: make more files
+    wait $! || true
+    [ -n "$(ls -A "$STORE/trash")" ]
     fails no_tombstone_is_left
     daemon_start
     [ ! -e "$TREE/v" ]
