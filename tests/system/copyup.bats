@@ -23,7 +23,7 @@ create() {
         '{Name: $name, Rootfs: $rootfs, Volumes: $ARGS.positional}' --args "$@")" >/dev/null
 }
 
-# Files that take a while to copy: $1 times 100, in memory.
+# Files, $1 times 100, in memory.
 rootfs_fill() {
     local i
 
@@ -32,6 +32,19 @@ rootfs_fill() {
         mkdir "$ROOTFS/data/d$i"
         seq 1 100 | split -l 1 -a 3 - "$ROOTFS/data/d$i/"
     done
+}
+
+# slow_copies: a directory takes as long as what is done while it is copied, until fast_copies.
+slow_copies() {
+    strace -f -qq -p "$DAEMON_PID" -e trace=mkdirat \
+        -e inject=mkdirat:delay_enter="$((200 * $(busyness)))ms" -o /dev/null 3>&- 2>/dev/null &
+    STRACE_PID=$!
+    eventually 20 daemon_is_traced
+}
+
+fast_copies() {
+    kill "$STRACE_PID" 2>/dev/null || true
+    wait "$STRACE_PID" || true
 }
 
 is_empty() {
@@ -156,11 +169,13 @@ copy_is_going_on() {
 @test "a crash in the middle leaves the volume empty, and the start fills it" {
     local creating
 
-    rootfs_fill 100
+    rootfs_fill 20
+    slow_copies
     create c v:/data >/dev/null 2>&1 &
     creating=$!
     eventually 20 copy_is_going_on c
     daemon_kill
+    fast_copies
     wait "$creating" || true
     daemon_start
     is_empty "$TREE/v"
@@ -192,11 +207,13 @@ copy_is_going_on() {
 @test "removing the container ends the copying, and what was made for it goes" {
     local creating
 
-    rootfs_fill 100
+    rootfs_fill 20
+    slow_copies
     create c v:/data /anonymous 2>"$WORK/refused" &
     creating=$!
     eventually 20 copy_is_going_on c
     volctl container rm -f c
+    fast_copies
     if wait "$creating"; then
         cat "$WORK/refused"
         return 1
@@ -211,7 +228,8 @@ copy_is_going_on() {
 @test "who waits for another's copy is stopped with his container" {
     local one two
 
-    rootfs_fill 100
+    rootfs_fill 20
+    slow_copies
     create a v:/data 2>"$WORK/a" &
     one=$!
     eventually 20 copy_is_going_on a
@@ -219,6 +237,7 @@ copy_is_going_on() {
     two=$!
     eventually 10 volctl container inspect b >/dev/null
     volctl container rm -f a b
+    fast_copies
     if wait "$one" || wait "$two"; then
         echo 'a create of a container that was removed meanwhile succeeded'
         return 1
@@ -230,12 +249,14 @@ copy_is_going_on() {
 @test "a volume that is made read-only while its files are copied stays empty" {
     local creating
 
-    rootfs_fill 100
+    rootfs_fill 20
     mkdir "$TREE/v"
+    slow_copies
     create c v:/data 2>"$WORK/refused" &
     creating=$!
     eventually 20 copy_is_going_on c
     volume_set_readonly "$TREE/v" 1
+    fast_copies
     if wait "$creating"; then
         echo 'the volume was filled though it is read-only'
         return 1
