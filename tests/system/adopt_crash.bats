@@ -32,7 +32,7 @@ start() {
 trace() {
     strace -f -qq -p "$DAEMON_PID" -o /dev/null "$@" 3>&- 2>/dev/null &
     tracer=$!
-    eventually 20 grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$DAEMON_PID/status"
+    eventually 20 daemon_is_traced
 }
 
 # with_fault SYSCALL N COMMAND…: false if it did not fail.
@@ -46,20 +46,24 @@ with_fault() {
     [ -n "$failed" ]
 }
 
+# One that was killed says nothing any more, while its end may take its time.
+daemon_answers() {
+    curl -s -f -m 60 -o /dev/null --unix-socket "$SOCKET" http://localhost/_ping
+}
+
 # with_kill SYSCALL N COMMAND…: false if the daemon was not killed.
 with_kill() {
     local tracer
 
     trace -e trace="$1" -e inject="$1:signal=KILL:when=$2"
     "${@:3}" >/dev/null 2>&1 || true
-    if process_is_alive "$DAEMON_PID"; then
-        kill "$tracer"
-    fi
+    kill "$tracer" 2>/dev/null || true
     wait "$tracer" || true
     # it may have met the thread that empties the trash, after the command
-    if process_is_alive "$DAEMON_PID"; then
+    if daemon_answers; then
         return 1
     fi
+    daemon_wait_end || fail "$1 $2: the daemon neither answers nor ends"
     unset DAEMON_PID
     umount -l "$TREE"
 }
