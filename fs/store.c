@@ -328,12 +328,10 @@ static struct store *store_new(const char *parent, const char *base)
         return NULL;
     store->fd = store->volumes_fd = store->staging_fd = store->filled_fd = -1;
     store->spare_fd = store->adopting_fd = store->trash_fd = store->lock_fd = -1;
-    store->syncer = syncer_new();
     store->spares = spares_new();
-    if (store->syncer && store->spares &&
+    if (store->spares &&
         asprintf(&store->path, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, base) >= 0)
         return store;
-    syncer_free(store->syncer);
     spares_free(store->spares);
     free(store);
     return NULL;
@@ -395,7 +393,6 @@ struct store *store_free(struct store *store)
 {
     if (!store)
         return NULL;
-    syncer_free(store->syncer);
     spares_free(store->spares);
     close_p(&store->volumes_fd);
     close_p(&store->spare_fd);

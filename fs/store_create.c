@@ -1,11 +1,11 @@
 /*
  * Making volumes in the store, and writing their records.
  *
- * A volume takes a spare (store_spare.c); where there is none it is made whole in
- * staging/ID, renamed, and only then synced, all of it at once: a file system
- * pays one commit for it then. A failure takes away what
- * was made. A crash leaves it in staging/, for store_open to drop, or in
- * volumes/: whole, or empty and without its record (store_is_unfinished).
+ * A volume takes a spare (store_spare.c); where there is none it is made whole in staging/ID,
+ * renamed, and only then synced: a file system mostly writes its journal with the first sync, and
+ * has nothing left to do for the others. A failure takes away what was made. A crash leaves it in
+ * staging/, for store_open to drop, or in volumes/: whole, or empty and without its record
+ * (store_is_unfinished).
  */
 #include "catalog/cleanup.h"
 #include "catalog/record.h"
@@ -56,15 +56,7 @@ int store_write_file(int dir_fd, const char *name, const char *text)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* Writes the record to a new file: its descriptor, to be synced. */
-static int record_write(int dir_fd, const char *name, const struct volume *volume)
-{
-    _cleanup_(free_p) char *text = record_encode(volume);
-
-    return text ? file_write(dir_fd, name, text) : -ENOMEM;
-}
-
-/* The same, on disk. */
+/* Writes the record to a new file, on disk. */
 static int record_write_synced(int dir_fd, const char *name, const struct volume *volume)
 {
     _cleanup_(free_p) char *text = record_encode(volume);
@@ -92,70 +84,68 @@ int store_set_root(int data_fd, const struct store_root *root, bool *changed)
     return *changed && fchmod(data_fd, root->mode & 07777) < 0 ? -errno : 0;
 }
 
-int store_make_data(int dir_fd, const struct store_root *root, int *out)
+static int data_make(int dir_fd, const struct store_root *root, int *out)
 {
-    _cleanup_(close_p) int fd = -1;
     bool changed;
-    int r;
 
     if (mkdirat(dir_fd, DATA_NAME, 0700) < 0)
         return -errno;
-    fd = walk_open_directory(dir_fd, DATA_NAME);
-    if (fd < 0)
-        return fd;
-    r = store_set_root(fd, root, &changed);
-    if (r)
-        return r;
-    *out = steal_fd(&fd);
-    return 0;
+    *out = walk_open_directory(dir_fd, DATA_NAME);
+    return *out < 0 ? *out : store_set_root(*out, root, &changed);
 }
 
-/* What a new volume is made of, each to be synced; −1: none. */
-struct stage {
-    int fd;
-    int data_fd;
-    int record_fd;
-};
-
-static void stage_deinit(struct stage *stage)
+void store_stage_deinit(struct stage *stage)
 {
     close_p(&stage->fd);
     close_p(&stage->data_fd);
     close_p(&stage->record_fd);
 }
 
-static int stage_fill(struct store *store, const struct volume *volume,
-                      const struct store_root *root, struct stage *stage)
+int store_stage(int parent_fd, const char *id, const struct store_root *root, const char *record,
+                struct stage *stage)
 {
     int r;
 
-    stage->fd = walk_open_directory(store->staging_fd, volume->id);
+    if (mkdirat(parent_fd, id, 0700) < 0)
+        return -errno;
+    stage->fd = walk_open_directory(parent_fd, id);
     if (stage->fd < 0)
         return stage->fd;
-    r = store_make_data(stage->fd, root, &stage->data_fd);
+    r = data_make(stage->fd, root, &stage->data_fd);
     if (r)
         return r;
-    stage->record_fd = record_write(stage->fd, RECORD_NAME, volume);
+    stage->record_fd = file_write(stage->fd, RECORD_NAME, record);
     return stage->record_fd < 0 ? stage->record_fd : 0;
 }
 
-static void stage_undo(struct store *store, int stage_fd, const char *id)
+int store_stage_sync(const struct stage *stage)
 {
-    unlinkat(stage_fd, RECORD_NAME, 0);
-    unlinkat(stage_fd, DATA_NAME, AT_REMOVEDIR);
-    unlinkat(store->staging_fd, id, AT_REMOVEDIR);
+    if (fsync(stage->record_fd) < 0 || fsync(stage->data_fd) < 0 || fsync(stage->fd) < 0)
+        return -errno;
+    return 0;
+}
+
+void store_stage_undo(int parent_fd, const char *id)
+{
+    _cleanup_(close_p) int fd = walk_open_directory(parent_fd, id);
+
+    if (fd < 0)
+        return;
+    unlinkat(fd, RECORD_NAME, 0);
+    unlinkat(fd, DATA_NAME, AT_REMOVEDIR);
+    unlinkat(parent_fd, id, AT_REMOVEDIR);
 }
 
 /* A filled directory is never empty, so a plain rename never replaces one. */
 static int stage_publish(struct store *store, const char *id, const struct stage *stage)
 {
-    const int fds[SYNC_FILES_MAX] = {stage->record_fd, stage->data_fd, stage->fd,
-                                     store->volumes_fd};
     int r;
 
     if (renameat(store->staging_fd, id, store->volumes_fd, id) < 0)
         return errno == ENOTEMPTY ? -EEXIST : -errno;
-    r = store_sync_all(store, fds, SYNC_FILES_MAX);
+    r = store_stage_sync(stage);
+    if (r == 0 && fsync(store->volumes_fd) < 0)
+        r = -errno;
     if (r) /* not known to be durable, so not made: back to where a failure is undone */
         renameat(store->volumes_fd, id, store->staging_fd, id);
     return r;
@@ -175,22 +165,22 @@ static int create_failed(const struct store *store, int r, const struct volume *
 int store_create(struct store *store, struct volume *volume, const struct store_root *root,
                  struct error *e)
 {
-    _cleanup_(stage_deinit) struct stage stage = {-1, -1, -1};
+    _cleanup_(store_stage_deinit) struct stage stage = {-1, -1, -1};
+    _cleanup_(free_p) char *record = NULL;
     int r;
 
     if (store_use_spare(store, volume, root))
         return 0;
     r = name_make_random(volume->id, VOLUME_ID_LENGTH);
     if (r)
-        return error_set_errno(e, r, "cannot make an id for volume %s", volume->name);
-    if (mkdirat(store->staging_fd, volume->id, 0700) < 0)
-        return create_failed(store, -errno, volume, root, e);
-    r = stage_fill(store, volume, root, &stage);
+        return create_failed(store, r, volume, root, e);
+    record = record_encode(volume);
+    r = record ? store_stage(store->staging_fd, volume->id, root, record, &stage) : -ENOMEM;
     if (r == 0)
         r = stage_publish(store, volume->id, &stage);
     if (r == 0)
         return 0;
-    stage_undo(store, stage.fd, volume->id);
+    store_stage_undo(store->staging_fd, volume->id);
     return create_failed(store, r, volume, root, e);
 }
 
@@ -222,6 +212,7 @@ int store_write_record(struct store *store, const struct volume *volume, struct 
     return r ? store_fail(store, r, "cannot write the record of volume", volume->name, e) : 0;
 }
 
+/* Whether there is a record that can be read: 1, 0, or negative errno. */
 static int has_record(int dir_fd)
 {
     _cleanup_(close_p) int fd = openat(dir_fd, RECORD_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -248,19 +239,29 @@ static int has_record(int dir_fd)
     return 1;
 }
 
-int store_has_record(int parent_fd, const char *id)
+/* The same of data, where no driver has it mounted. */
+static int has_data(int dir_fd)
+{
+    _cleanup_(close_p) int fd = walk_open_directory(dir_fd, DATA_NAME);
+    int r;
+
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
+    r = walk_is_empty(fd);
+    return r < 0 ? r : !r;
+}
+
+int store_is_unfinished_in(int parent_fd, const char *id)
 {
     _cleanup_(close_p) int dir_fd = walk_open_directory(parent_fd, id);
+    int r = dir_fd < 0 ? dir_fd : has_record(dir_fd);
 
-    return dir_fd < 0 ? dir_fd : has_record(dir_fd);
+    if (r == 0)
+        r = has_data(dir_fd);
+    return r < 0 ? r : !r;
 }
 
 int store_is_unfinished(struct store *store, const char *id)
 {
-    int r = store_has_record(store->volumes_fd, id);
-
-    if (r)
-        return r < 0 ? r : 0;
-    r = store_data_is_empty(store, id);
-    return r == -ENOENT ? 1 : r;
+    return store_is_unfinished_in(store->volumes_fd, id);
 }

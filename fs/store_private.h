@@ -16,17 +16,8 @@ struct store {
     int adopting_fd;
     int trash_fd;
     int lock_fd;
-    struct syncer *syncer; /* store_sync.c */
     struct spares *spares; /* store_spare.c */
 };
-
-/* ---- store_sync.c ---- */
-
-enum { SYNC_FILES_MAX = 4 };
-struct syncer *syncer_new(void); /* NULL: no memory */
-struct syncer *syncer_free(struct syncer *syncer);
-/* fsync of all of them. 0, or a negative errno of one. */
-int store_sync_all(struct store *store, const int *fds, size_t count);
 
 /* ---- store_spare.c ---- */
 
@@ -42,11 +33,23 @@ int store_recover_spares(struct store *store);
 
 /* Gives a volume's root its owner and mode; *changed: it had others. 0 or negative errno. */
 int store_set_root(int data_fd, const struct store_root *root, bool *changed);
-/* Makes a volume's root in its directory, not synced: *out is to be closed. 0 or negative errno. */
-int store_make_data(int dir_fd, const struct store_root *root, int *out);
-/* 1: directory `id` of `parent_fd` has a record that can be read; 0: none; negative errno: not
- * known. */
-int store_has_record(int parent_fd, const char *id);
+/* A volume's directory, and what is in it, open to be synced; −1: none. */
+struct stage {
+    int fd;
+    int data_fd;
+    int record_fd;
+};
+/* Makes directory `id` of `parent_fd` with all that is in it. Whatever it returns, the stage is to
+ * be released. 0 or negative errno. */
+int store_stage(int parent_fd, const char *id, const struct store_root *root, const char *record,
+                struct stage *stage);
+/* All but its entry in the parent. 0 or negative errno. */
+int store_stage_sync(const struct stage *stage);
+void store_stage_deinit(struct stage *stage);
+/* Removes what store_stage has made, if it was not used. */
+void store_stage_undo(int parent_fd, const char *id);
+/* store_is_unfinished, of a directory of `parent_fd`. */
+int store_is_unfinished_in(int parent_fd, const char *id);
 
 /* Renames `name` of `from_fd` to trash/NAME, or NAME.1 … if that is taken. 0 or negative errno. */
 int store_move_to_trash(const struct store *store, int from_fd, const char *name);

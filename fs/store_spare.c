@@ -1,14 +1,14 @@
 /*
- * Spares: directories of volumes that have no volume yet, made in quiet times, so that making a
- * volume waits for the disk once and briefly.
+ * Spares: directories that have no volume yet, so that making a volume waits for the disk once and
+ * briefly.
  *
  *   spare/ID/data/        as most volumes want it: the daemon's, 0755
  *   spare/ID/volume.json  ROOM blanks, on disk: a record is written over them in place
  *
  * All of a spare is on disk before it is one. A volume that takes it has its record written and
  * synced, which changes no metadata, and is renamed to volumes/ID. That rename is not waited for:
- * after a crash a spare with a record is a volume, and store_spare_recover renames it then. One
- * with blanks, or half a record, was promised to nobody.
+ * after a crash a spare with a record, or with data, is a volume, and store_recover_spares renames
+ * it then. One with blanks, or half a record, was promised to nobody.
  *
  * `mutex` guards the list alone; no system call under it.
  */
@@ -97,52 +97,24 @@ static void blank(char text[ROOM + 1])
     text[ROOM] = 0;
 }
 
-static int spare_fill(int dir_fd)
-{
-    const struct store_root root = {.uid = geteuid(), .gid = getegid(), .mode = 0755};
-    _cleanup_(close_p) int data_fd = -1;
-    char text[ROOM + 1];
-    int r;
-
-    r = store_make_data(dir_fd, &root, &data_fd);
-    if (r)
-        return r;
-    if (fsync(data_fd) < 0)
-        return -errno;
-    blank(text);
-    r = store_write_file(dir_fd, RECORD_NAME, text);
-    if (r)
-        return r;
-    return fsync(dir_fd) < 0 ? -errno : 0;
-}
-
-static void spare_unmake(const struct store *store, const char *id)
-{
-    _cleanup_(close_p) int dir_fd = walk_open_directory(store->spare_fd, id);
-
-    if (dir_fd < 0)
-        return;
-    unlinkat(dir_fd, RECORD_NAME, 0);
-    unlinkat(dir_fd, DATA_NAME, AT_REMOVEDIR);
-    unlinkat(store->spare_fd, id, AT_REMOVEDIR);
-}
-
 static int spare_make(struct store *store)
 {
-    _cleanup_(close_p) int dir_fd = -1;
+    const struct store_root root = {.uid = geteuid(), .gid = getegid(), .mode = 0755};
+    _cleanup_(store_stage_deinit) struct stage stage = {-1, -1, -1};
     char id[VOLUME_ID_LENGTH + 1];
+    char record[ROOM + 1];
     int r = name_make_random(id, VOLUME_ID_LENGTH);
 
     if (r)
         return r;
-    if (mkdirat(store->spare_fd, id, 0700) < 0)
-        return -errno;
-    dir_fd = walk_open_directory(store->spare_fd, id);
-    r = dir_fd < 0 ? dir_fd : spare_fill(dir_fd);
+    blank(record);
+    r = store_stage(store->spare_fd, id, &root, record, &stage);
+    if (r == 0)
+        r = store_stage_sync(&stage);
     if (r == 0 && fsync(store->spare_fd) < 0)
         r = -errno;
     if (r || !spare_push(store->spares, id))
-        spare_unmake(store, id);
+        store_stage_undo(store->spare_fd, id);
     return r;
 }
 
@@ -160,7 +132,7 @@ void store_drop_spares(struct store *store)
     char id[VOLUME_ID_LENGTH + 1];
 
     while (spare_pop(store->spares, id))
-        spare_unmake(store, id);
+        store_stage_undo(store->spare_fd, id);
 }
 
 /* ---- use ---------------------------------------------------------------------- */
@@ -225,7 +197,7 @@ bool store_use_spare(struct store *store, struct volume *volume, const struct st
         return false;
     if (spare_use(store, volume, root) == 0)
         return true;
-    spare_unmake(store, volume->id);
+    store_stage_undo(store->spare_fd, volume->id);
     return false;
 }
 
@@ -233,11 +205,11 @@ bool store_use_spare(struct store *store, struct volume *volume, const struct st
 
 static int recover_one(struct store *store, const char *id)
 {
-    int r = store_has_record(store->spare_fd, id);
+    int r = store_is_unfinished_in(store->spare_fd, id);
 
     if (r < 0)
         return r;
-    if (r == 0)
+    if (r == 1)
         return store_move_to_trash(store, store->spare_fd, id);
     if (renameat2(store->spare_fd, id, store->volumes_fd, id, RENAME_NOREPLACE) < 0)
         return -errno;

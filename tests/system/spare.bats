@@ -18,9 +18,9 @@ has_spares() {
     [ -n "$(spares)" ]
 }
 
-# They are made once no volume was made for a while: now there are as many as there will be.
+# They are made when a volume was made: now there are as many as there will be.
 spares_rest() {
-    local before
+    local before=
 
     eventually 10 has_spares
     until [ "$before" = "$(spares | wc -l)" ]; do
@@ -29,11 +29,23 @@ spares_rest() {
     done
 }
 
-# Makes a volume so that there are spares, and notes them in $WORK/spares.
+# Makes a volume so that there are spares, and notes them.
 spares_make() {
     mkdir "$TREE/first"
+    spares_note
+}
+
+# In $WORK/spares.
+spares_note() {
     spares_rest
     spares >"$WORK/spares"
+}
+
+# takes_spare VOLUME COMMAND…: makes the volume, which takes one.
+takes_spare() {
+    spares_note
+    "${@:2}"
+    took_spare "$1"
 }
 
 id_of() {
@@ -66,11 +78,10 @@ record_of() {
 
 @test "a volume that takes one is like any other" {
     spares_make
-    volctl create --label a=b plain
-    volctl create -o uid=5 -o gid=6 -o mode=1770 -o readonly=true owned
-    (umask 027 && mkdir "$TREE/made")
+    takes_spare plain volctl create --label a=b plain
+    takes_spare owned volctl create -o uid=5 -o gid=6 -o mode=1770 -o readonly=true owned
+    takes_spare made mkdir -m 750 "$TREE/made"
     for volume in plain owned made; do
-        took_spare "$volume"
         record_of "$volume" | jq -e --arg name "$volume" --arg id "$(id_of "$volume")" '.Name == $name and .Id == $id'
         [ "$(record_of "$volume" | tail -c 1)" = '}' ] # without what was blank
     done
@@ -171,6 +182,19 @@ record_of() {
     [ -z "$(spares)" ]
     volctl doctor
     eventually 10 trash_is_empty
+}
+
+@test "but not where there is data: that is kept, and told of" {
+    local id
+
+    spares_make
+    daemon_kill
+    id=$(head -n 1 "$WORK/spares")
+    echo data >"$STORE/spare/$id/data/file"
+    daemon_start
+    [ "$(cat "$STORE/volumes/$id/data/file")" = data ]
+    fails volctl doctor
+    [[ $output == *"$id"* ]]
 }
 
 @test "one that does not serve is not used" {
