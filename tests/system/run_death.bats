@@ -80,6 +80,35 @@ runtime_pid() {
     eventually 5 nothing_is_left
 }
 
+# holder_of DIRECTORY: the process that has it open.
+holder_of() {
+    local fd
+
+    for fd in /proc/[0-9]*/fd/*; do
+        if [ "$(readlink "$fd")" = "$1" ]; then
+            fd=${fd#/proc/}
+            echo "${fd%%/*}"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# The volctl in the background has told the daemon of the end, and would keep what was printed.
+@test "a removal waits for a volctl that is at the container's end still" {
+    local id holder
+
+    id=$(volctl run -d --name c --rootfs "$ROOTFS" sh -c 'echo text; exec sleep 1000')
+    holder=$(holder_of "$WORK/bundles/$id")
+    strace -qq -p "$holder" -e trace=unlinkat -e inject=unlinkat:delay_enter=300ms -o /dev/null 3>&- &
+    eventually 10 grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$holder/status"
+    volctl kill c >/dev/null
+    eventually 10 has_state c exited
+    volctl container rm c >/dev/null
+    nothing_is_left
+    wait
+}
+
 @test "a removal clears what a killed volctl left" {
     foreground_start -v data:/data
     kill -KILL "$VOLCTL_PID"

@@ -142,19 +142,28 @@ static int open_locked(struct bundle_dir *dir)
     return 0;
 }
 
-static int make_and_lock(struct bundle_dir *dir, const char *id, struct error *e)
+/* The same, when whoever has it lets it go. `make`: one that is gone is made. */
+static int wait_locked(struct bundle_dir *dir, bool make)
 {
     time_t deadline = time(NULL) + LOCK_TIMEOUT_S;
-    int r;
 
     for (;;) {
-        r = mkdir(dir->path, 0700) < 0 && errno != EEXIST ? -errno : open_locked(dir);
-        if (r == 0)
-            return 0;
-        if ((r != -EWOULDBLOCK && r != -ENOENT) || time(NULL) > deadline)
-            break;
+        int r = make && mkdir(dir->path, 0700) < 0 && errno != EEXIST ? -errno : open_locked(dir);
+
+        if (r != -EWOULDBLOCK && !(make && r == -ENOENT))
+            return r;
+        if (time(NULL) > deadline)
+            return r;
         usleep(LOCK_PAUSE_US);
     }
+}
+
+static int make_and_lock(struct bundle_dir *dir, const char *id, struct error *e)
+{
+    int r = wait_locked(dir, true);
+
+    if (r == 0)
+        return 0;
     if (r == -EWOULDBLOCK)
         return error_set(e, ERROR_IN_USE,
                          "container %.12s is being run, or ended, by another volctl; look at it "
@@ -256,7 +265,7 @@ void bundle_dir_clear_leftover(const char *socket, const char *id)
     _cleanup_(bundle_dir_deinit) struct bundle_dir dir = BUNDLE_DIR_INIT;
 
     if (geteuid() != 0 || name_check_container(id, NULL) || set_paths(&dir, socket, id) ||
-        open_locked(&dir))
+        wait_locked(&dir, false))
         return;
     bundle_dir_forget(&dir);
     bundle_dir_clear(&dir, false);

@@ -54,7 +54,8 @@ void bundle_dir_clear(struct bundle_dir *dir, bool keep_log);
 /* Removes it if there is nothing in it. */
 void bundle_dir_leave(struct bundle_dir *dir);
 
-/* For a container that is removed: what nobody holds goes, whatever its state. */
+/* For a container that is removed: all goes, once a volctl that is at its end there has let go of
+ * it. */
 void bundle_dir_clear_leftover(const char *socket, const char *id);
 
 /* Every container's id that has a directory there. What `visit` returns ends it, if it is not 0. */
