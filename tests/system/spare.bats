@@ -109,13 +109,14 @@ record_of() {
 }
 
 @test "more volumes at once than there are" {
-    local number
+    local number made
 
     spares_make
     number=$(wc -l <"$WORK/spares")
-    seq -f "$TREE/v%g" $((2 * number + 10)) | xargs -P 4 -n 10 mkdir
-    [ "$(ls "$TREE" | wc -l)" -eq $((2 * number + 11)) ]
-    [ "$(ls "$STORE/volumes" | wc -l)" -eq $((2 * number + 11)) ]
+    made=$((2 * number + 10))
+    seq -f "$TREE/v%g" "$made" | xargs -P 4 -n 10 mkdir
+    [ "$(find "$TREE" -mindepth 1 -maxdepth 1 | wc -l)" -eq $((made + 1)) ]
+    [ "$(find "$STORE/volumes" -mindepth 1 -maxdepth 1 | wc -l)" -eq $((made + 1)) ]
     volctl doctor
     spares_rest
     [ "$(spares | wc -l)" -eq "$number" ]
