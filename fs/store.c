@@ -173,30 +173,29 @@ static bool name_is_of_store(const char *name)
     return strncmp(name, "catalog.db", strlen("catalog.db")) == 0;
 }
 
+static int visit_other(void *context, const char *name)
+{
+    if (name_is_of_store(name))
+        return 0;
+    snprintf(context, NAME_MAX + 1, "%s", name);
+    return 1;
+}
+
 /*
  * The store gets mode 0700, so a path that was mistyped must not make /var/lib ours: a directory
  * with anything in it that no store has, is refused.
  */
 static int check_contents(int fd, const char *path, struct error *e)
 {
-    _cleanup_(closedir_p) DIR *dir = NULL;
-    const struct dirent *entry;
-    int copy = walk_open_directory(fd, ".");
+    char other[NAME_MAX + 1];
+    int r = walk_each(fd, visit_other, other);
 
-    if (copy < 0)
-        return store_open_failed(path, copy, e);
-    dir = fdopendir(copy);
-    if (!dir) {
-        close(copy);
-        return -ENOMEM;
-    }
-    while ((entry = readdir(dir)))
-        if (!name_is_of_store(entry->d_name))
-            return error_set(e, ERROR_UNUSABLE_STORE,
-                             "store %s is not empty and no store of volumefs (it has \"%s\"); "
-                             "name an empty directory, or one that does not exist yet",
-                             path, entry->d_name);
-    return 0;
+    if (r > 0)
+        return error_set(e, ERROR_UNUSABLE_STORE,
+                         "store %s is not empty and no store of volumefs (it has \"%s\"); "
+                         "name an empty directory, or one that does not exist yet",
+                         path, other);
+    return r ? store_open_failed(path, r, e) : 0;
 }
 
 static int check_owner(int fd, const char *path, struct error *e)
@@ -261,25 +260,17 @@ static int part_open(const struct store *store, const char *name, int *out, stru
     return 0;
 }
 
+static int visit_staged(void *context, const char *name)
+{
+    struct store *store = context;
+
+    return store_move_to_trash(store, store->staging_fd, name);
+}
+
 /* What was being made when a daemon died was promised to nobody. */
 static int staging_discard(struct store *store)
 {
-    _cleanup_(closedir_p) DIR *dir = NULL;
-    const struct dirent *entry;
-    int fd = walk_open_directory(store->staging_fd, ".");
-    int r = 0;
-
-    if (fd < 0)
-        return fd;
-    dir = fdopendir(fd);
-    if (!dir) {
-        close(fd);
-        return -ENOMEM;
-    }
-    while (r == 0 && (entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            r = store_move_to_trash(store, store->staging_fd, entry->d_name);
-    return r;
+    return walk_each(store->staging_fd, visit_staged, store);
 }
 
 static int store_open_parts(struct store *store, struct error *e)
@@ -478,25 +469,19 @@ int store_locate(struct store *store, const char *id)
     return STORE_ABSENT;
 }
 
+struct ids_visit {
+    int (*visit)(void *context, const char *id);
+    void *context;
+};
+
+static int visit_id(void *context, const char *name)
+{
+    const struct ids_visit *ids = context;
+
+    return name_is_volume_id(name) ? ids->visit(ids->context, name) : 0;
+}
+
 int store_each(struct store *store, int (*visit)(void *context, const char *id), void *context)
 {
-    _cleanup_(closedir_p) DIR *dir = NULL;
-    const struct dirent *entry;
-    int fd = walk_open_directory(store->volumes_fd, ".");
-    int r = 0;
-
-    if (fd < 0)
-        return fd;
-    dir = fdopendir(fd);
-    if (!dir) {
-        close(fd);
-        return -ENOMEM;
-    }
-    errno = 0;
-    while (r == 0 && (entry = readdir(dir))) {
-        if (name_is_volume_id(entry->d_name))
-            r = visit(context, entry->d_name);
-        errno = 0;
-    }
-    return r ? r : -errno;
+    return walk_each(store->volumes_fd, visit_id, &(struct ids_visit){visit, context});
 }

@@ -226,24 +226,32 @@ static int recover_one(struct store *store, const char *id,
     return r ? store_fail(store, r, "cannot finish taking over volume", id, e) : 0;
 }
 
+struct recovery {
+    struct store *store;
+    int (*gone)(void *context, const char *id, struct error *e);
+    void *context;
+    struct error *e; /* set if `r` is */
+    int r;
+};
+
+static int visit_adopting(void *context, const char *name)
+{
+    struct recovery *recovery = context;
+
+    if (name_is_volume_id(name))
+        recovery->r =
+            recover_one(recovery->store, name, recovery->gone, recovery->context, recovery->e);
+    return recovery->r;
+}
+
 int store_adopt_recover(struct store *store,
                         int (*gone)(void *context, const char *id, struct error *e), void *context,
                         struct error *e)
 {
-    _cleanup_(closedir_p) DIR *dir = NULL;
-    const struct dirent *entry;
-    int fd = walk_open_directory(store->adopting_fd, ".");
-    int r = 0;
+    struct recovery recovery = {.store = store, .gone = gone, .context = context, .e = e};
+    int r = walk_each(store->adopting_fd, visit_adopting, &recovery);
 
-    if (fd < 0)
-        return error_set_errno(e, fd, "%s/adopting", store->path);
-    dir = fdopendir(fd);
-    if (!dir) {
-        close(fd);
-        return -ENOMEM;
-    }
-    while (r == 0 && (entry = readdir(dir))) // NOLINT(concurrency-mt-unsafe): a stream of our own
-        if (name_is_volume_id(entry->d_name))
-            r = recover_one(store, entry->d_name, gone, context, e);
-    return r;
+    if (recovery.r)
+        return recovery.r;
+    return r ? error_set_errno(e, r, "%s/adopting", store->path) : 0;
 }

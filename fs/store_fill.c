@@ -117,35 +117,28 @@ static int moved_add(struct moved *moved, const char *name)
     return 0;
 }
 
+struct move {
+    int from_fd, to_fd;
+    struct moved *moved;
+};
+
+static int visit_move(void *context, const char *name)
+{
+    const struct move *move = context;
+    int r = moved_add(move->moved, name);
+
+    if (r)
+        return r;
+    if (renameat2(move->from_fd, name, move->to_fd, name, RENAME_NOREPLACE) == 0)
+        return 0;
+    free(move->moved->names[--move->moved->count]);
+    return errno == EEXIST ? 0 : -errno;
+}
+
 /* Moves all that is in `from_fd`, but for what `to_fd` has by the same name. */
 static int move_entries(int from_fd, int to_fd, struct moved *moved)
 {
-    int r;
-
-    _cleanup_(closedir_p) DIR *dir = NULL;
-    const struct dirent *entry;
-    int fd = walk_open_directory(from_fd, ".");
-
-    if (fd < 0)
-        return fd;
-    dir = fdopendir(fd);
-    if (!dir) {
-        close(fd);
-        return -ENOMEM;
-    }
-    for (errno = 0; (entry = readdir(dir)); errno = 0) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        r = moved_add(moved, entry->d_name);
-        if (r)
-            return r;
-        if (renameat2(from_fd, entry->d_name, to_fd, entry->d_name, RENAME_NOREPLACE) == 0)
-            continue;
-        free(moved->names[--moved->count]);
-        if (errno != EEXIST)
-            return -errno;
-    }
-    return -errno;
+    return walk_each(from_fd, visit_move, &(struct move){from_fd, to_fd, moved});
 }
 
 /* The way back, which needs no space: false if even that fails. */
@@ -254,25 +247,28 @@ int store_fill_resume(struct store *store, const char *id, struct error *e)
     return errno == ENOENT ? 0 : fill_fail(store, -errno, id, e);
 }
 
+struct recovery {
+    struct store *store;
+    struct error *e; /* set if `r` is */
+    int r;
+};
+
+static int visit_filled(void *context, const char *name)
+{
+    struct recovery *recovery = context;
+    const char *id = name + strlen(FILL_PREFIX);
+
+    if (strncmp(name, FILL_PREFIX, strlen(FILL_PREFIX)) == 0 && name_is_volume_id(id))
+        recovery->r = fill_deliver(recovery->store, id, recovery->e);
+    return recovery->r;
+}
+
 int store_fill_recover(struct store *store, struct error *e)
 {
-    _cleanup_(closedir_p) DIR *dir = NULL;
-    const struct dirent *entry;
-    int fd = walk_open_directory(store->filled_fd, ".");
-    int r = 0;
+    struct recovery recovery = {.store = store, .e = e};
+    int r = walk_each(store->filled_fd, visit_filled, &recovery);
 
-    if (fd < 0)
-        return error_set_errno(e, fd, "%s/filled", store->path);
-    dir = fdopendir(fd);
-    if (!dir) {
-        close(fd);
-        return -ENOMEM;
-    }
-    while (r == 0 && (entry = readdir(dir))) {
-        const char *id = entry->d_name + strlen(FILL_PREFIX);
-
-        if (strncmp(entry->d_name, FILL_PREFIX, strlen(FILL_PREFIX)) == 0 && name_is_volume_id(id))
-            r = fill_deliver(store, id, e);
-    }
-    return r;
+    if (recovery.r)
+        return recovery.r;
+    return r ? error_set_errno(e, r, "%s/filled", store->path) : 0;
 }

@@ -216,22 +216,12 @@ static int recover_one(struct store *store, const char *id)
     return fsync(store->volumes_fd) < 0 ? -errno : 0;
 }
 
+static int visit_spare(void *context, const char *name)
+{
+    return name_is_volume_id(name) ? recover_one(context, name) : 0;
+}
+
 int store_recover_spares(struct store *store)
 {
-    _cleanup_(closedir_p) DIR *dir = NULL;
-    const struct dirent *entry;
-    int fd = walk_open_directory(store->spare_fd, ".");
-    int r = 0;
-
-    if (fd < 0)
-        return fd;
-    dir = fdopendir(fd);
-    if (!dir) {
-        close(fd);
-        return -ENOMEM;
-    }
-    while (r == 0 && (entry = readdir(dir)))
-        if (name_is_volume_id(entry->d_name))
-            r = recover_one(store, entry->d_name);
-    return r;
+    return walk_each(store->spare_fd, visit_spare, store);
 }

@@ -252,11 +252,12 @@ int walk_tree(int parent_fd, const char *name, const struct walk_operations *ope
     return r;
 }
 
-int walk_is_empty(int dir_fd)
+int walk_each(int dir_fd, int (*visit)(void *context, const char *name), void *context)
 {
     _cleanup_(closedir_p) DIR *dir = NULL;
     const struct dirent *entry;
     int fd = walk_open_directory(dir_fd, ".");
+    int r = 0;
 
     if (fd < 0)
         return fd;
@@ -266,8 +267,24 @@ int walk_is_empty(int dir_fd)
         return -ENOMEM;
     }
     errno = 0;
-    while ((entry = readdir(dir))) // NOLINT(concurrency-mt-unsafe): a stream of our own
+    while (r == 0 && (entry = readdir(dir))) { // NOLINT(concurrency-mt-unsafe): a stream of our own
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            return 0;
-    return errno ? -errno : 1;
+            r = visit(context, entry->d_name);
+        errno = 0;
+    }
+    return r ? r : -errno;
+}
+
+static int visit_any(void *context, const char *name)
+{
+    (void)context;
+    (void)name;
+    return 1;
+}
+
+int walk_is_empty(int dir_fd)
+{
+    int r = walk_each(dir_fd, visit_any, NULL);
+
+    return r < 0 ? r : !r;
 }
