@@ -47,7 +47,8 @@ struct store_root {
 };
 
 /*
- * Makes volumes/ID with data/ and volume.json, durably, and gives the volume that id.
+ * Makes volumes/ID with data/ and volume.json, and gives the volume that id. Durably: what a crash
+ * leaves elsewhere in the store, the next store_open has there.
  * ERROR_NO_SPACE. ERROR_DENIED: not root, and `root` is not what the daemon itself may give. On
  * failure nothing is left.
  */
@@ -64,7 +65,7 @@ int store_is_unfinished(struct store *store, const char *id);
 /* Rewrites volume.json durably (temporary file, fsync, rename). */
 int store_write_record(struct store *store, const struct volume *volume, struct error *e);
 /* Moves volumes/ID to trash/ID. 0 also when it is there already or gone. Durable at the next
- * store_sync_removals; after a crash before that it may be in volumes/ again. */
+ * store_sync_removals; after a crash before that it may be in volumes/ again, after store_open. */
 int store_discard(struct store *store, const char *id, struct error *e);
 int store_sync_removals(struct store *store, struct error *e);
 

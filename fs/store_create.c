@@ -239,8 +239,7 @@ static int has_record(int dir_fd)
     return 1;
 }
 
-/* The same of data, where no driver has it mounted. */
-static int has_data(int dir_fd)
+int store_has_data(int dir_fd)
 {
     _cleanup_(close_p) int fd = walk_open_directory(dir_fd, DATA_NAME);
     int r;
@@ -251,17 +250,12 @@ static int has_data(int dir_fd)
     return r < 0 ? r : !r;
 }
 
-int store_is_unfinished_in(int parent_fd, const char *id)
+int store_is_unfinished(struct store *store, const char *id)
 {
-    _cleanup_(close_p) int dir_fd = walk_open_directory(parent_fd, id);
+    _cleanup_(close_p) int dir_fd = walk_open_directory(store->volumes_fd, id);
     int r = dir_fd < 0 ? dir_fd : has_record(dir_fd);
 
     if (r == 0)
-        r = has_data(dir_fd);
+        r = store_has_data(dir_fd);
     return r < 0 ? r : !r;
-}
-
-int store_is_unfinished(struct store *store, const char *id)
-{
-    return store_is_unfinished_in(store->volumes_fd, id);
 }

@@ -48,8 +48,9 @@ int store_stage_sync(const struct stage *stage);
 void store_stage_deinit(struct stage *stage);
 /* Removes what store_stage has made, if it was not used. */
 void store_stage_undo(int parent_fd, const char *id);
-/* store_is_unfinished, of a directory of `parent_fd`. */
-int store_is_unfinished_in(int parent_fd, const char *id);
+/* 1: something is in the data of a volume's directory, which no driver has mounted; 0: nothing, or
+ * there is none; negative errno. */
+int store_has_data(int dir_fd);
 
 /* Renames `name` of `from_fd` to trash/NAME, or NAME.1 … if that is taken. 0 or negative errno. */
 int store_move_to_trash(const struct store *store, int from_fd, const char *name);

@@ -14,6 +14,7 @@
  */
 #include "catalog/cleanup.h"
 #include "catalog/record.h"
+#include "fs/log.h"
 #include "fs/store_private.h"
 #include "fs/walk.h"
 
@@ -26,7 +27,7 @@
 
 enum {
     SPARES_MAX = 32,
-    ROOM = 4096, /* of a record; a longer one takes no spare */
+    ROOM = 1024, /* of a record; a longer one takes no spare */
 };
 
 struct spares {
@@ -137,32 +138,6 @@ void store_drop_spares(struct store *store)
 
 /* ---- use ---------------------------------------------------------------------- */
 
-/* The record over the blanks, which are cut off then: nobody has to wait for that. -EFBIG: there is
- * no room for it. */
-static int spare_write(int dir_fd, const struct volume *volume)
-{
-    _cleanup_(free_p) char *text = record_encode(volume);
-    _cleanup_(close_p) int fd = -1;
-    char record[ROOM + 1];
-    ssize_t written;
-    size_t length;
-
-    if (!text)
-        return -ENOMEM;
-    length = strlen(text);
-    if (length >= ROOM)
-        return -EFBIG;
-    blank(record);
-    memcpy(record, text, length);
-    fd = openat(dir_fd, RECORD_NAME, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    written = pwrite(fd, record, ROOM, 0);
-    if (written != ROOM)
-        return written < 0 ? -errno : -EIO;
-    return fdatasync(fd) < 0 || ftruncate(fd, (off_t)length) < 0 ? -errno : 0;
-}
-
 /* Its root is as new as the volume, which nobody has to wait for. */
 static int spare_set_root(int dir_fd, const struct store_root *root)
 {
@@ -177,48 +152,79 @@ static int spare_set_root(int dir_fd, const struct store_root *root)
     return 0;
 }
 
-static int spare_use(struct store *store, const struct volume *volume,
-                     const struct store_root *root)
+/* The rest of the blanks stays: a shorter file may be on disk with what was cut off as zeros. */
+static int spare_write(int dir_fd, const char *record)
 {
-    _cleanup_(close_p) int dir_fd = walk_open_directory(store->spare_fd, volume->id);
+    _cleanup_(close_p) int fd = openat(dir_fd, RECORD_NAME, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    size_t length = strlen(record);
+    ssize_t written;
+
+    if (fd < 0)
+        return -errno;
+    written = pwrite(fd, record, length, 0);
+    if (written != (ssize_t)length)
+        return written < 0 ? -errno : -EIO;
+    return fdatasync(fd) < 0 ? -errno : 0;
+}
+
+static int spare_become(struct store *store, const char *id, const char *record,
+                        const struct store_root *root)
+{
+    _cleanup_(close_p) int dir_fd = walk_open_directory(store->spare_fd, id);
     int r = dir_fd < 0 ? dir_fd : spare_set_root(dir_fd, root);
 
     if (r == 0)
-        r = spare_write(dir_fd, volume);
-    if (r == 0 &&
-        renameat2(store->spare_fd, volume->id, store->volumes_fd, volume->id, RENAME_NOREPLACE) < 0)
+        r = spare_write(dir_fd, record);
+    if (r == 0 && renameat2(store->spare_fd, id, store->volumes_fd, id, RENAME_NOREPLACE) < 0)
         r = -errno;
     return r;
 }
 
 bool store_use_spare(struct store *store, struct volume *volume, const struct store_root *root)
 {
+    _cleanup_(free_p) char *record = NULL;
+
     if (!spare_pop(store->spares, volume->id))
         return false;
-    if (spare_use(store, volume, root) == 0)
+    record = record_encode(volume);
+    if (record && strlen(record) < ROOM && spare_become(store, volume->id, record, root) == 0)
         return true;
     store_stage_undo(store->spare_fd, volume->id);
+    (void)!fsync(store->spare_fd); /* lest its record comes back */
     return false;
 }
 
 /* ---- after a crash -------------------------------------------------------------- */
 
-static int recover_one(struct store *store, const char *id)
+/* Nobody can have it: no record was begun, and nothing is in it. What cannot be read is not. */
+static bool is_blank(int parent_fd, const char *id)
 {
-    int r = store_is_unfinished_in(store->spare_fd, id);
+    _cleanup_(close_p) int dir_fd = walk_open_directory(parent_fd, id);
+    _cleanup_(close_p) int fd =
+        dir_fd < 0 ? -1 : openat(dir_fd, RECORD_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    char first = ' ';
 
-    if (r < 0)
-        return r;
-    if (r == 1)
-        return store_move_to_trash(store, store->spare_fd, id);
-    if (renameat2(store->spare_fd, id, store->volumes_fd, id, RENAME_NOREPLACE) < 0)
-        return -errno;
-    return fsync(store->volumes_fd) < 0 ? -errno : 0;
+    if (dir_fd < 0 || (fd < 0 && errno != ENOENT) || (fd >= 0 && pread(fd, &first, 1, 0) < 0))
+        return false;
+    return first == ' ' && store_has_data(dir_fd) == 0;
 }
 
+/* What is no volume is found out where the catalog is known. */
 static int visit_spare(void *context, const char *name)
 {
-    return name_is_volume_id(name) ? recover_one(context, name) : 0;
+    struct store *store = context;
+
+    if (is_blank(store->spare_fd, name))
+        return store_move_to_trash(store, store->spare_fd, name);
+    if (renameat2(store->spare_fd, name, store->volumes_fd, name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EEXIST)
+        return -errno;
+    log_message(LOG_LEVEL_WARNING,
+                "volume %s is in the store twice: spare/%s is left alone; see which of the two it "
+                "is, and move the other one away",
+                name, name);
+    return 0;
 }
 
 int store_recover_spares(struct store *store)

@@ -12,6 +12,7 @@
  *   none, taken over        a volume: its directory came from an engine and is nowhere else
  *   adopting/, directory    finished or undone, see store_adopt.h
  *   filled/, directory      its files are moved on into the volume
+ *   spare/, directory       in volumes/ since store_open, unless nobody can have had it
  *   no catalog, directories the catalog is rebuilt from their records
  *
  * The cost is one pass of the catalog's volumes, one of its attachments, and one readdir; nothing
@@ -122,6 +123,8 @@ static int recover_tombstones(struct volumes *volumes, struct error *e)
     _cleanup_(ids_deinit) struct ids ids = {0};
     int r = catalog_tombstone_each(volumes->catalog, ids_add, &ids, e);
 
+    if (r == 0 && ids.count) /* what is gone may come back as long as that is not on disk */
+        r = store_sync_removals(volumes->store, e);
     for (size_t i = 0; r == 0 && i < ids.count; i++)
         r = tombstone_resume(volumes, ids.items[i], e);
     return r;

@@ -260,12 +260,12 @@ int bundle_dir_each(const char *socket, int (*visit)(void *context, const char *
     return r;
 }
 
-void bundle_dir_clear_leftover(const char *socket, const char *id)
+void bundle_dir_clear_leftover(const char *socket, const char *id, bool wait)
 {
     _cleanup_(bundle_dir_deinit) struct bundle_dir dir = BUNDLE_DIR_INIT;
 
     if (geteuid() != 0 || name_check_container(id, NULL) || set_paths(&dir, socket, id) ||
-        wait_locked(&dir, false))
+        (wait ? wait_locked(&dir, false) : open_locked(&dir)))
         return;
     bundle_dir_forget(&dir);
     bundle_dir_clear(&dir, false);

@@ -54,9 +54,9 @@ void bundle_dir_clear(struct bundle_dir *dir, bool keep_log);
 /* Removes it if there is nothing in it. */
 void bundle_dir_leave(struct bundle_dir *dir);
 
-/* For a container that is removed: all goes, once a volctl that is at its end there has let go of
- * it. */
-void bundle_dir_clear_leftover(const char *socket, const char *id);
+/* For a container that is removed: all goes. `wait`: for a volctl that is at its end there, some
+ * seconds at most; what somebody has then is left. */
+void bundle_dir_clear_leftover(const char *socket, const char *id, bool wait);
 
 /* Every container's id that has a directory there. What `visit` returns ends it, if it is not 0. */
 int bundle_dir_each(const char *socket, int (*visit)(void *context, const char *id), void *context);

@@ -74,7 +74,7 @@ static int rm_one(const struct rm *rm, const char *key, json_t *removed, struct 
         r = 0; /* it was killed, and removed by its end (run --rm) */
     if (r)
         return r;
-    bundle_dir_clear_leftover(rm->options.volctl->socket, id);
+    bundle_dir_clear_leftover(rm->options.volctl->socket, id, true);
     if (rm->options.json && !answer)
         answer = json_pack("{s:[]}", "VolumesDeleted");
     if (rm->options.json)
@@ -163,7 +163,7 @@ static int clear_if_unknown(void *context, const char *id)
     int r = call_daemon(volctl, &call, NULL, NULL);
 
     if (r == ERROR_NOT_FOUND)
-        bundle_dir_clear_leftover(volctl->socket, id);
+        bundle_dir_clear_leftover(volctl->socket, id, false);
     return call_is_hopeless(r) ? r : 0;
 }
 
