@@ -44,11 +44,11 @@ describe() {
 
 # By which the catalog could be made anew.
 has_records() {
-    local volume
+    local volume id
 
     for volume in "$TREE"/*; do
-        jq -e --arg name "${volume##*/}" '.Name == $name' \
-            "$STORE/volumes/$(volume_attribute "$volume" id)/volume.json" >/dev/null
+        id=$(volume_attribute "$volume" id)
+        [ "$(jq -r .Name "$STORE/volumes/$id/volume.json")" = "${volume##*/}" ]
     done
 }
 
