@@ -346,7 +346,7 @@ unnamed_has_a_reference() {
     mkdir "$TREE/data"
     curl -sS --unix-socket "$WORK/d/s" -H 'Content-Type: application/json' \
         -d '{"Image":"'"$IMAGE"'","Cmd":["true"],"Labels":{"a":"x\u0000y"},"HostConfig":{"NetworkMode":"none"}}' \
-        'http://localhost/containers/create?name=two' | tee "$WORK/out" | jq -e .Id || { cat "$WORK/out"; return 1; }
+        'http://localhost/containers/create?name=two' | tee "$WORK/out" | jq -r .Id | grep -xE '[0-9a-f]{64}' || { cat "$WORK/out"; return 1; }
     create_container docker one -v "$TREE/data:/d"
     refs_are data one:/d:rw
     docker rm one >/dev/null

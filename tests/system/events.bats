@@ -7,6 +7,7 @@ load container
 
 setup() {
     require_mounts
+    set -o pipefail # jq -e takes no input at all for true
     work_make
     daemon_start_foreground
     CONTAINER_ID=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
@@ -100,7 +101,8 @@ told_in_log() {
     volctl create v
     id=$(volume_attribute "$TREE/v" id)
     volctl attach "$CONTAINER_ID" v:/x
-    volctl rm v 2>&1 | grep -q 'in use' # nothing happened
+    fails volctl rm v # nothing happened
+    [[ $output == *'in use'* ]]
     volctl container rm "$CONTAINER_ID"
     volctl rm v
     volctl events --format json >"$WORK/json"

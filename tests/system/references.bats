@@ -257,6 +257,7 @@ is_done() {
     local container
 
     container=$(curl -s -m 30 --unix-socket "$SOCKET" "http://localhost/volumefs/containers/$subject")
+    [ -n "$container" ] || return 2 # jq -e takes no input at all for true
     case $1 in
     create | take_over | attach | start_foreign) jq -e .Id <<<"$container" >/dev/null ;;
     start) [ "$(jq -r .State <<<"$container")" = running ] ;;

@@ -6,6 +6,7 @@ load lib
 
 setup() {
     require_mounts
+    set -o pipefail # jq -e takes no input at all for true
     work_make
     daemon_start
 }
@@ -82,7 +83,7 @@ record_of() {
     takes_spare owned volctl create -o uid=5 -o gid=6 -o mode=1770 -o readonly=true owned
     takes_spare made mkdir -m 750 "$TREE/made"
     for volume in plain owned made; do
-        record_of "$volume" | jq -e --arg name "$volume" --arg id "$(id_of "$volume")" '.Name == $name and .Id == $id'
+        [ "$(record_of "$volume" | jq -r '.Name + " " + .Id')" = "$volume $(id_of "$volume")" ]
     done
     [ "$(stat -c '%a %u:%g' "$TREE/plain")" = 755\ 0:0 ]
     [ "$(stat -c '%a %u:%g' "$TREE/owned")" = 1770\ 5:6 ]
@@ -245,6 +246,6 @@ begin_record() {
     done <"$WORK/spares"
     mkdir "$TREE/v"
     fails took_spare v
-    record_of v | jq -e '.Name == "v"'
+    [ "$(record_of v | jq -r .Name)" = v ]
     volctl doctor
 }
