@@ -42,7 +42,7 @@ with_fault() {
     trace -e trace="$1" -e inject="$1:error=EIO:when=$2"
     "${@:3}" >/dev/null 2>&1 && failed=
     kill "$tracer"
-    wait "$tracer" || true
+    tracer_end
     [ -n "$failed" ]
 }
 
@@ -51,14 +51,28 @@ daemon_answers() {
     curl -s -f -m 60 -o /dev/null --unix-socket "$SOCKET" http://localhost/_ping
 }
 
+tracer_has_ended() {
+    ! process_is_alive "$tracer"
+}
+
+# One that is told to go while what it traces is dying may wait for that for ever.
+tracer_end() {
+    if ! eventually 5 tracer_has_ended >/dev/null; then
+        kill -KILL "$tracer"
+    fi
+    wait "$tracer" || true
+}
+
 # with_kill SYSCALL N COMMAND…: false if the daemon was not killed.
 with_kill() {
     local tracer
 
     trace -e trace="$1" -e inject="$1:signal=KILL:when=$2"
     "${@:3}" >/dev/null 2>&1 || true
-    kill "$tracer" 2>/dev/null || true
-    wait "$tracer" || true
+    if daemon_answers; then
+        kill "$tracer"
+    fi
+    tracer_end
     # it may have met the thread that empties the trash, after the command
     if daemon_answers; then
         return 1
