@@ -164,8 +164,8 @@ static int open_directory(int parent_fd, const char *base, const char *path, int
 
 static bool name_is_of_store(const char *name)
 {
-    static const char *const known[] = {".",     "..",         "volumes", "staging", "adopting",
-                                        "trash", "lost+found", "lock",    "filled",  "spare"};
+    static const char *const known[] = {"volumes", "staging",    "adopting", "trash",
+                                        "filled",  "lost+found", "lock",     "spare"};
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (strcmp(name, known[i]) == 0)
@@ -484,4 +484,10 @@ static int visit_id(void *context, const char *name)
 int store_each(struct store *store, int (*visit)(void *context, const char *id), void *context)
 {
     return walk_each(store->volumes_fd, visit_id, &(struct ids_visit){visit, context});
+}
+
+int store_each_twice(struct store *store, int (*visit)(void *context, const char *id),
+                     void *context)
+{
+    return walk_each(store->spare_fd, visit_id, &(struct ids_visit){visit, context});
 }

@@ -107,6 +107,10 @@ int store_locate(struct store *store, const char *id);
 /* Visits the id of every directory of volumes/ until `visit` returns non-zero, which is returned.
  */
 int store_each(struct store *store, int (*visit)(void *context, const char *id), void *context);
+/* The same of those that store_open has found in spare/ and left there, as volumes/ID is there too.
+ * Before spares are made. */
+int store_each_twice(struct store *store, int (*visit)(void *context, const char *id),
+                     void *context);
 
 /*
  * Removes every entry of trash/ with all below it, however deep, never following a link nor

@@ -199,14 +199,16 @@ static int fill_deliver(struct store *store, const char *id, struct error *e)
     int r;
 
     fill_name(id, name);
-    if (data_fd == -ENOENT) /* removed meanwhile */
-        return store_move_to_trash(store, store->filled_fd, name);
+    if (data_fd == -ENOENT) { /* removed meanwhile */
+        r = store_move_to_trash(store, store->filled_fd, name);
+        return r ? fill_fail(store, r, id, e) : 0;
+    }
     fill_fd = walk_open_directory(store->filled_fd, name);
     if (data_fd < 0 || fill_fd < 0)
         return fill_fail(store, data_fd < 0 ? data_fd : fill_fd, id, e);
     r = fill_move(fill_fd, data_fd, &undone, e);
     if (r == 0)
-        return fill_finish(store, fill_fd, name);
+        r = fill_finish(store, fill_fd, name);
     if (undone) /* the volume is empty again; what is left here would come back at a restart */
         (void)!store_move_to_trash(store, store->filled_fd, name);
     return r < 0 ? fill_fail(store, r, id, e) : r;

@@ -6,15 +6,15 @@
  *   spare/ID/volume.json  ROOM blanks, on disk: a record is written over them in place
  *
  * All of a spare is on disk before it is one. A volume that takes it has its record written and
- * synced, which changes no metadata, and is renamed to volumes/ID. That rename is not waited for:
- * after a crash a spare with a record, or with data, is a volume, and store_recover_spares renames
- * it then. One with blanks, or half a record, was promised to nobody.
+ * synced, in the blocks and the size that are there, and is renamed to volumes/ID. That rename is
+ * not waited for: after a crash what is in spare/ and not blank may be a volume that was promised
+ * to somebody. store_recover_spares renames it again, and where the catalog is known it is found
+ * out.
  *
  * `mutex` guards the list alone; no system call under it.
  */
 #include "catalog/cleanup.h"
 #include "catalog/record.h"
-#include "fs/log.h"
 #include "fs/store_private.h"
 #include "fs/walk.h"
 
@@ -187,6 +187,8 @@ bool store_use_spare(struct store *store, struct volume *volume, const struct st
     if (!spare_pop(store->spares, volume->id))
         return false;
     record = record_encode(volume);
+    if (record && strlen(record) >= ROOM && spare_push(store->spares, volume->id))
+        return false;
     if (record && strlen(record) < ROOM && spare_become(store, volume->id, record, root) == 0)
         return true;
     store_stage_undo(store->spare_fd, volume->id);
@@ -196,12 +198,14 @@ bool store_use_spare(struct store *store, struct volume *volume, const struct st
 
 /* ---- after a crash -------------------------------------------------------------- */
 
-/* Nobody can have it: no record was begun, and nothing is in it. What cannot be read is not. */
-static bool is_blank(int parent_fd, const char *id)
+/* Nobody can have it: no record was begun, and nothing is in it. What cannot be read is not blank.
+ */
+static bool is_blank(const struct store *store, const char *id)
 {
-    _cleanup_(close_p) int dir_fd = walk_open_directory(parent_fd, id);
+    _cleanup_(close_p) int dir_fd = walk_open_directory(store->spare_fd, id);
     _cleanup_(close_p) int fd =
-        dir_fd < 0 ? -1 : openat(dir_fd, RECORD_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        dir_fd < 0 ? -1
+                   : openat(dir_fd, RECORD_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     char first = ' ';
 
     if (dir_fd < 0 || (fd < 0 && errno != ENOENT) || (fd >= 0 && pread(fd, &first, 1, 0) < 0))
@@ -209,22 +213,21 @@ static bool is_blank(int parent_fd, const char *id)
     return first == ' ' && store_has_data(dir_fd) == 0;
 }
 
-/* What is no volume is found out where the catalog is known. */
+/* What is not blank and yet no volume is found out where the catalog is known. A blank one that
+ * cannot be removed is left to the next start. */
 static int visit_spare(void *context, const char *name)
 {
     struct store *store = context;
 
-    if (is_blank(store->spare_fd, name))
-        return store_move_to_trash(store, store->spare_fd, name);
+    if (!name_is_volume_id(name))
+        return 0;
+    if (is_blank(store, name)) {
+        store_stage_undo(store->spare_fd, name);
+        return 0;
+    }
     if (renameat2(store->spare_fd, name, store->volumes_fd, name, RENAME_NOREPLACE) == 0)
         return 0;
-    if (errno != EEXIST)
-        return -errno;
-    log_message(LOG_LEVEL_WARNING,
-                "volume %s is in the store twice: spare/%s is left alone; see which of the two it "
-                "is, and move the other one away",
-                name, name);
-    return 0;
+    return errno == EEXIST ? 0 : -errno; /* store_each_twice */
 }
 
 int store_recover_spares(struct store *store)

@@ -12,8 +12,8 @@
  *   none, taken over        a volume: its directory came from an engine and is nowhere else
  *   adopting/, directory    finished or undone, see store_adopt.h
  *   filled/, directory      its files are moved on into the volume
- *   spare/, directory       in volumes/ since store_open, unless nobody can have had it
- *   no catalog, directories the catalog is rebuilt from their records
+ *   spare/, directory       in volumes/ since store_open, unless nobody can have had it; reported
+ * if it is in both no catalog, directories the catalog is rebuilt from their records
  *
  * The cost is one pass of the catalog's volumes, one of its attachments, and one readdir; nothing
  * for each volume.
@@ -185,6 +185,13 @@ static void report_data(struct volumes *volumes, const struct volume_entry *entr
     volumes_problem_set(volumes, entry->name, text, next);
 }
 
+static int report_twice(void *context, const char *id)
+{
+    volumes_problem_set(context, id, "it is in the store twice, in volumes/ and in spare/",
+                        "see which of the two it is, and move the other one out of the store");
+    return 0;
+}
+
 static int recover_compare(struct volumes *volumes, struct error *e)
 {
     uint32_t count = volume_table_count(volumes->table);
@@ -198,6 +205,9 @@ static int recover_compare(struct volumes *volumes, struct error *e)
     r = store_each(volumes->store, compare_directory, &comparison);
     if (r)
         return error_set_errno(e, r, "%s/volumes", store_path(volumes->store));
+    r = store_each_twice(volumes->store, report_twice, volumes);
+    if (r)
+        return error_set_errno(e, r, "%s/spare", store_path(volumes->store));
     for (uint32_t i = 0; volume_table_next(volumes->table, i, &entry); i = entry.ref.index + 1)
         if (!seen[entry.ref.index])
             report_data(volumes, &entry, -ENOENT);

@@ -39,8 +39,8 @@ int walk_open(int parent_fd, const char *name, int flags);
 /* The same for a directory, for reading. */
 int walk_open_directory(int parent_fd, const char *name);
 
-/* Visits each name in the directory, in no order, until `visit` returns non-zero, which is
- * returned; or negative errno. */
+/* Visits each name in the directory but "." and "..", in no order, until `visit` returns non-zero,
+ * which is returned; or negative errno. A visit may take the entry away. */
 int walk_each(int dir_fd, int (*visit)(void *context, const char *name), void *context);
 
 /* 1: nothing is in the directory; 0; negative errno. */
