@@ -71,6 +71,18 @@ quickstart() {
     [ ! -e "$STORE" ]
 }
 
+@test "started again it makes what is missing, and nothing twice" {
+    local i
+
+    quickstart
+    "$VOLCTL" rm demo
+    for i in 1 2 3 4 5; do
+        quickstart
+        [ "$(find "$TREE" -mindepth 1 -maxdepth 1 | wc -l)" -eq 3 ]
+    done
+    quickstart --stop
+}
+
 @test "--stop keeps what the user has put into its volumes, or made under their names" {
     quickstart
     echo precious >"$TREE/demo/mine"
