@@ -105,8 +105,8 @@ static void advise(FILE *out, const struct references *references)
             engines = true;
         }
         others |= !item->engine[0];
-        if (!recorded && !item->engine[0] && item->sources & REFERENCE_RECORDED)
-            recorded = item;
+        if (!recorded && !item->engine[0] && !item->running && item->sources & REFERENCE_RECORDED)
+            recorded = item; /* one that runs has it mounted */
         if (!away && item->away)
             away = item;
     }

@@ -53,6 +53,8 @@ refcount() {
     has_state web running
     [ "$(volume_attribute "$TREE/data" refs)" = web:/data:rw ]
     volctl refs data | grep -q running
+    fails volctl rm data
+    [[ $output == *'stop and remove them'* && $output != *detach* ]] # it would have it all the same
     fails volctl container rm web
     [[ $output == *"You cannot remove a running container"* ]]
     process_end
