@@ -31,8 +31,8 @@ const char *mount_source(const char *given, const char *store);
  * Opens /dev/fuse and makes a file system instance that is not attached
  * anywhere yet. `*device` is the descriptor to serve. ERROR_DENIED: not
  * permitted to this user (use mount_by_helper's way: libfuse).
- * `options`: comma-separated, backslash or double quotes protect a comma. `context`: SELinux's
- * label of all that is in it; "" that of the policy.
+ * `source`: see mount_source. `options`: comma-separated, backslash or double quotes protect a
+ * comma. `context`: SELinux's label of all that is in it; "" that of the policy.
  */
 int mount_prepare(struct mount **out, const char *source, const char *options, const char *context,
                   int *device, struct error *e);

@@ -155,7 +155,7 @@ static int data_open(const struct store *store, const char *id)
 {
     _cleanup_(close_p) int volume_fd = walk_open_directory(store->volumes_fd, id);
 
-    return volume_fd < 0 ? volume_fd : walk_open_directory(volume_fd, "data");
+    return volume_fd < 0 ? volume_fd : walk_open_directory(volume_fd, DATA_NAME);
 }
 
 /* What is left when all was moved on; files that met another of their name go. */

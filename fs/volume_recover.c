@@ -12,8 +12,9 @@
  *   none, taken over        a volume: its directory came from an engine and is nowhere else
  *   adopting/, directory    finished or undone, see store_adopt.h
  *   filled/, directory      its files are moved on into the volume
- *   spare/, directory       in volumes/ since store_open, unless nobody can have had it; reported
- * if it is in both no catalog, directories the catalog is rebuilt from their records
+ *   spare/, directory       in volumes/ since store_open, unless nobody can have had it
+ *   spare/ and volumes/     reported
+ *   no catalog, directories the catalog is rebuilt from their records
  *
  * The cost is one pass of the catalog's volumes, one of its attachments, and one readdir; nothing
  * for each volume.

@@ -170,11 +170,6 @@ other_file_system() {
 
 # ---- a crash ------------------------------------------------------------------------------
 
-# Whether all threads of the daemon are.
-is_traced() {
-    ! grep -qs '^TracerPid:[[:space:]]*0' "/proc/$DAEMON_PID/task"/*/status
-}
-
 # The directory is in the store, and neither the catalog nor the engine knows.
 killed() {
     local tracer
@@ -184,7 +179,7 @@ killed() {
     strace -f -qq -p "$DAEMON_PID" -e trace=renameat2 -e inject=renameat2:signal=KILL:when=3 \
         -o /dev/null 3>&- 2>/dev/null &
     tracer=$!
-    eventually 20 is_traced
+    eventually 20 daemon_is_traced
     fails volctl adopt "$1" "$WEB"
     wait "$tracer" || true
     daemon_wait_end

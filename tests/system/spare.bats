@@ -175,8 +175,6 @@ begin_record() {
 }
 
 @test "one with half a record was promised to nobody" {
-    local id
-
     spares_make
     daemon_kill
     begin_record "$(head -n 1 "$WORK/spares")"
