@@ -72,11 +72,9 @@ quickstart() {
 }
 
 @test "started again it makes what is missing, and nothing twice" {
-    local i
-
     quickstart
     "$VOLCTL" rm demo
-    for i in 1 2 3 4 5; do
+    for _ in 1 2 3 4 5; do
         quickstart
         [ "$(find "$TREE" -mindepth 1 -maxdepth 1 | wc -l)" -eq 3 ]
     done
