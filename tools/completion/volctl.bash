@@ -98,7 +98,7 @@ _volctl() {
             ;;
         container)
             if [[ $previous == container ]]; then
-                _volctl_reply 'create ls inspect rm prune' "$current"
+                _volctl_reply 'create ls inspect run start stop kill rm prune' "$current"
             else
                 _volctl_reply "$(_volctl_containers)" "$current"
             fi

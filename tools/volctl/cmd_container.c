@@ -86,6 +86,7 @@ struct list {
 
 static const struct argp_option list_options[] = {
     {"quiet", 'q', NULL, 0, "Ids only", 0},
+    {"all", 'a', NULL, OPTION_HIDDEN, NULL, 0}, /* whom Docker taught to say so gets them, too */
     OPTION_ROW_FORMAT,
     OPTION_ROWS_ALL,
     {0},
@@ -95,10 +96,15 @@ static error_t list_parse(int key, char *arg, struct argp_state *state)
 {
     struct list *list = state->input;
 
-    if (key != 'q')
+    switch (key) {
+    case 'a':
+        return 0;
+    case 'q':
+        list->quiet = true;
+        return 0;
+    default:
         return options_parse(key, arg, state);
-    list->quiet = true;
-    return 0;
+    }
 }
 
 /* "web:/data, db:/db:ro" */
@@ -177,7 +183,10 @@ static int list_print(const struct list *list, const json_t *containers)
 static int container_list(struct volctl *volctl, int argc, char **argv)
 {
     static const struct argp argp = {
-        list_options, list_parse, "", "List the containers that are known here.", NULL, NULL, NULL};
+        list_options, list_parse,
+        "",           "List the containers that are known here, whether they run or not.",
+        NULL,         NULL,
+        NULL};
     _cleanup_(json_decref_p) json_t *answer = NULL;
     struct list list = {.options.volctl = volctl};
     struct call call = {.method = "GET", .segments = {"containers"}};
@@ -232,6 +241,10 @@ static const struct command commands[] = {
     {"create", NULL, "Record a container and what it has mounted", container_create},
     {"ls", "list", "List containers", container_list},
     {"inspect", NULL, "Show all there is to know of containers, as JSON", container_inspect},
+    {"run", NULL, "Run a command in a new container, as volctl run", cmd_run},
+    {"start", NULL, "Run containers again, as volctl start", cmd_start},
+    {"stop", NULL, "Ask containers to end, as volctl stop", cmd_stop},
+    {"kill", NULL, "Send a signal to containers, as volctl kill", cmd_kill},
     {"rm", "remove", "Forget containers", container_rm},
     {"prune", NULL, "Forget containers that have ended", container_prune},
     {0},
