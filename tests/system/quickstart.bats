@@ -37,6 +37,15 @@ quickstart() {
     grep -F -e '--stop' "$WORK/out"
 }
 
+@test "what it says to go on with works as it stands, wherever all is" {
+    local ls
+
+    quickstart >"$WORK/out"
+    ls=$(sed -n 's/^ *what there is *//p' "$WORK/out")
+    env -u VOLUMEFS_MOUNTPOINT -u VOLUMEFS_STORE -u VOLUMEFS_SOCKET bash -c "$ls" >"$WORK/listed"
+    grep -w demo-readonly "$WORK/listed"
+}
+
 @test "running it again is harmless" {
     local pid before
 
