@@ -49,7 +49,8 @@ static int64_t monotonic_ms(void)
     return time_monotonic() / 1000000;
 }
 
-int change_begin(struct change *change, struct catalog *catalog, struct error *e)
+int change_begin_sync(struct change *change, struct catalog *catalog, enum catalog_sync sync,
+                      struct error *e)
 {
     const struct timespec pause = {.tv_nsec = CHANGE_PAUSE_MS * 1000000L};
     int64_t end = monotonic_ms() + CHANGE_PATIENCE_MS;
@@ -57,12 +58,19 @@ int change_begin(struct change *change, struct catalog *catalog, struct error *e
 
     for (;;) {
         change->locked = catalog_lock(catalog);
-        r = transaction_begin(&change->transaction, catalog->db, e);
+        r = db_sync_commits(catalog->db, sync == CATALOG_SYNC_NOW, e);
+        if (r == 0)
+            r = transaction_begin(&change->transaction, catalog->db, e);
         if (r != ERROR_UNAVAILABLE || monotonic_ms() >= end)
             return r;
         change_release(change);
         nanosleep(&pause, NULL);
     }
+}
+
+int change_begin(struct change *change, struct catalog *catalog, struct error *e)
+{
+    return change_begin_sync(change, catalog, CATALOG_SYNC_NOW, e);
 }
 
 int change_commit(struct change *change, struct error *e)

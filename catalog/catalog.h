@@ -3,8 +3,8 @@
  *
  * Plain structs and error codes only; what stores them (SQLite today, a shared
  * database later) is hidden. Every call is one transaction: when it returns 0
- * the change survives a crash and a power loss; otherwise nothing changed.
- * Calls may come from any thread.
+ * the change survives a crash and a power loss (but see enum catalog_sync);
+ * otherwise nothing changed. Calls may come from any thread.
  *
  * Names, ids and destinations are checked once more (ERROR_NAME_INVALID,
  * ERROR_SPEC_INVALID): what is stored can always be read back.
@@ -22,6 +22,12 @@
 #include <stddef.h>
 
 struct catalog; /* opaque */
+
+/*
+ * Whether a change waits for the disk. One that does not survives the death of any process, and a
+ * loss of power from the next change on that does: changes are lost from the end only.
+ */
+enum catalog_sync { CATALOG_SYNC_NOW, CATALOG_SYNC_LATER };
 
 /*
  * Opens (with `create`: makes if absent) the catalog `catalog.db` in the store
@@ -123,7 +129,8 @@ int catalog_run_each(struct catalog *catalog,
                                   const struct run *run),
                      void *context, struct error *e);
 /* Deletes it and its attachments. */
-int catalog_container_delete(struct catalog *catalog, const char *id, struct error *e);
+int catalog_container_delete(struct catalog *catalog, const char *id, enum catalog_sync sync,
+                             struct error *e);
 
 /* ---- attachments ------------------------------------------------------ */
 
@@ -134,7 +141,7 @@ int catalog_container_delete(struct catalog *catalog, const char *id, struct err
  */
 int catalog_attach(struct catalog *catalog, const struct container *container,
                    const struct run *run, const struct attachment *attachments, size_t count,
-                   int64_t now, struct error *e);
+                   int64_t now, enum catalog_sync sync, struct error *e);
 /* Records a container and what it is attached to in place of what was recorded of both, but how it
  * is run. Errors as above. */
 int catalog_container_sync(struct catalog *catalog, const struct container *container,

@@ -133,12 +133,11 @@ static int attachment_rows_delete(struct db *db, const char *container_id, const
 
 int catalog_attach(struct catalog *catalog, const struct container *container,
                    const struct run *run, const struct attachment *attachments, size_t count,
-                   int64_t now, struct error *e)
+                   int64_t now, enum catalog_sync sync, struct error *e)
 {
     _change_ struct change change = {0};
-    int r;
+    int r = change_begin_sync(&change, catalog, sync, e);
 
-    r = change_begin(&change, catalog, e);
     if (!r)
         r = container_row_put(catalog->db, container, e);
     if (!r)

@@ -194,11 +194,12 @@ int catalog_container_each(struct catalog *catalog,
     return r;
 }
 
-static int container_delete(struct catalog *catalog, const char *id, struct error *e)
+static int container_delete(struct catalog *catalog, const char *id, enum catalog_sync sync,
+                            struct error *e)
 {
     _change_ struct change change = {0};
     _query_ struct query *query = NULL;
-    int r = change_begin(&change, catalog, e);
+    int r = change_begin_sync(&change, catalog, sync, e);
 
     if (r)
         return r;
@@ -210,13 +211,14 @@ static int container_delete(struct catalog *catalog, const char *id, struct erro
     return r ? r : change_commit(&change, e);
 }
 
-int catalog_container_delete(struct catalog *catalog, const char *id, struct error *e)
+int catalog_container_delete(struct catalog *catalog, const char *id, enum catalog_sync sync,
+                             struct error *e)
 {
     struct room room = {0};
     int r;
 
     do
-        r = container_delete(catalog, id, e);
+        r = container_delete(catalog, id, sync, e);
     while (catalog_make_room(catalog, &room, r));
     return r;
 }

@@ -40,6 +40,8 @@ struct change {
     struct transaction transaction;
 };
 int change_begin(struct change *change, struct catalog *catalog, struct error *e);
+int change_begin_sync(struct change *change, struct catalog *catalog, enum catalog_sync sync,
+                      struct error *e);
 int change_commit(struct change *change, struct error *e);
 /* Rolls back what was not committed, and unlocks. */
 void change_release(struct change *change);

@@ -46,6 +46,7 @@ struct db {
     char *dir_path;
     struct query queries[QUERIES_MAX];
     size_t query_count;
+    bool commits_unsynced;
 };
 
 /* ---- errors ----------------------------------------------------------- */
@@ -523,6 +524,18 @@ int query_check_row(struct query *query, const char *table, const char *key, str
 }
 
 /* ---- transactions ----------------------------------------------------- */
+
+int db_sync_commits(struct db *db, bool sync, struct error *e)
+{
+    int r;
+
+    if (sync == !db->commits_unsynced)
+        return 0;
+    r = db_exec(db, sync ? "PRAGMA synchronous = FULL;" : "PRAGMA synchronous = NORMAL;", e);
+    if (r == 0)
+        db->commits_unsynced = !sync;
+    return r;
+}
 
 int transaction_begin(struct transaction *transaction, struct db *db, struct error *e)
 {

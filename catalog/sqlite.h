@@ -86,6 +86,13 @@ void query_out_of_memory(struct query *query);
  * it is. */
 int query_check_row(struct query *query, const char *table, const char *key, struct error *e);
 
+/*
+ * Whether the commits of a connection for DB_WRITE, which otherwise do, wait until they are on the
+ * disk. Those that do not are there with the next that does: the log is written in order. Not
+ * within a transaction.
+ */
+int db_sync_commits(struct db *db, bool sync, struct error *e);
+
 struct transaction {
     struct db *db;
 };

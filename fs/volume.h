@@ -180,6 +180,8 @@ struct attach_request {
     bool running;
     const struct run *run; /* how it is run, NULL: not at all; empty volumes get what its rootfs has
                               at their destinations (copy-up), before this returns */
+    bool starts;           /* whoever asks starts it next, which waits for the disk; until then it
+                              may be lost with the machine's power, its volumes not */
 };
 int volumes_attach(struct volumes *volumes, const char *key, const struct attach_request *request,
                    struct container *out, struct error *e);
@@ -195,6 +197,8 @@ enum container_remove_flag {
     CONTAINER_REMOVE_VOLUMES =
         1 << 0,                      /* those attached without a name that nobody else refers to */
     CONTAINER_REMOVE_FORCE = 1 << 1, /* also one that runs: that is killed, if it is volctl's */
+    CONTAINER_REMOVE_ENDED = 1 << 2, /* found to have ended, as it would be again after a loss of
+                                        power: need not be on the disk */
 };
 /*
  * Forgets a container. ERROR_IN_USE: it runs. `removed` (may be NULL) is told each volume that went

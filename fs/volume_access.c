@@ -152,13 +152,14 @@ static int ids_add(void *context, const struct attachment *attachment, const str
     return 0;
 }
 
-int volume_access_drop_container(struct volumes *volumes, const char *container_id, struct error *e)
+int volume_access_drop_container(struct volumes *volumes, const char *container_id,
+                                 enum catalog_sync sync, struct error *e)
 {
     _cleanup_(ids_deinit) struct ids ids = {0};
     int r = catalog_attachment_each_of_container(volumes->catalog, container_id, ids_add, &ids, e);
 
     if (r == 0)
-        r = catalog_container_delete(volumes->catalog, container_id, e);
+        r = catalog_container_delete(volumes->catalog, container_id, sync, e);
     for (size_t i = 0; r == 0 && i < ids.count; i++)
         volume_access_renew(volumes, ids.items[i], false);
     return r;

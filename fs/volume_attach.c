@@ -178,7 +178,8 @@ static int attaching_record(struct attaching *attaching, struct error *e)
         attachment_describe(&attaching->items[i], &attachments[i]);
     r = catalog_attach(attaching->volumes->catalog, &attaching->container,
                        attaching->request->run ? &attaching->run : NULL, attachments,
-                       attaching->count, time_now(), e);
+                       attaching->count, time_now(),
+                       attaching->request->starts ? CATALOG_SYNC_LATER : CATALOG_SYNC_NOW, e);
     attaching->recorded = r == 0;
     return r;
 }
@@ -247,7 +248,7 @@ static int container_drop_if_attached(struct volumes *volumes, const struct cont
                                       struct error *e)
 {
     return strcmp(container->runtime, RUNTIME_ATTACH) == 0
-               ? catalog_container_delete(volumes->catalog, container->id, e)
+               ? catalog_container_delete(volumes->catalog, container->id, CATALOG_SYNC_NOW, e)
                : 0;
 }
 
@@ -274,7 +275,8 @@ static void attaching_undo(struct attaching *attaching)
         if (catalog_attachment_each_of_container(volumes->catalog, attaching->container.id,
                                                  attachment_found, NULL, NULL) == 0)
             (void)!(attaching->request->create
-                        ? catalog_container_delete(volumes->catalog, attaching->container.id, NULL)
+                        ? catalog_container_delete(volumes->catalog, attaching->container.id,
+                                                   CATALOG_SYNC_NOW, NULL)
                         : container_drop_if_attached(volumes, &attaching->container, NULL));
     }
     for (size_t i = 0; i < attaching->count; i++)

@@ -154,7 +154,9 @@ static int container_forget(struct volumes *volumes, const struct container *con
     if (r == 0)
         r = volume_event_note_departures(volumes, container->id, NULL, &departures, e);
     if (r == 0)
-        r = volume_access_drop_container(volumes, container->id, e);
+        r = volume_access_drop_container(
+            volumes, container->id,
+            flags & CONTAINER_REMOVE_ENDED ? CATALOG_SYNC_LATER : CATALOG_SYNC_NOW, e);
     if (r == 0)
         volume_event_departed(volumes, container, &departures);
     return r;

@@ -313,7 +313,8 @@ static bool putting_label(struct putting *putting)
 /* The one recorded by hand is given up once all that it held is recorded with this one. */
 static int putting_take_over(struct putting *putting, struct error *e)
 {
-    int r = volume_access_drop_container(putting->volumes, putting->by_hand.id, e);
+    int r =
+        volume_access_drop_container(putting->volumes, putting->by_hand.id, CATALOG_SYNC_NOW, e);
 
     if (r)
         return r;

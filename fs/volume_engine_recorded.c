@@ -97,7 +97,7 @@ int volumes_engine_forget(struct volumes *volumes, const struct engine *engine, 
     if (strcmp(container.id, id) == 0 && is_of_engine(&container, engine)) {
         r = volume_event_note_departures(volumes, container.id, NULL, &departures, e);
         if (r == 0)
-            r = volume_access_drop_container(volumes, container.id, e);
+            r = volume_access_drop_container(volumes, container.id, CATALOG_SYNC_NOW, e);
         if (r == 0)
             volume_event_departed(volumes, &container, &departures);
     }

@@ -144,7 +144,7 @@ void volume_access_renew(struct volumes *volumes, const char *volume_id, bool ma
 int volume_access_relabel(struct volumes *volumes, const char *volume_id, enum access_label label);
 /* catalog_container_delete, with its attachments, and what follows for its volumes. */
 int volume_access_drop_container(struct volumes *volumes, const char *container_id,
-                                 struct error *e);
+                                 enum catalog_sync sync, struct error *e);
 /* At the start, into a table of all volumes. */
 void volumes_load_access(struct volumes *volumes);
 

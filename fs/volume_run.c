@@ -303,7 +303,8 @@ static int remove_ended(struct volumes *volumes, const struct container *contain
 {
     bool same;
     int r = volume_container_remove_judged(
-        volumes, container, run, CONTAINER_REMOVE_VOLUMES | CONTAINER_REMOVE_FORCE, NULL, &same, e);
+        volumes, container, run,
+        CONTAINER_REMOVE_VOLUMES | CONTAINER_REMOVE_FORCE | CONTAINER_REMOVE_ENDED, NULL, &same, e);
 
     return r == ERROR_NOT_FOUND ? 0 : r; /* somebody else was first */
 }

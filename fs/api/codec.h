@@ -61,6 +61,7 @@ struct attach_body {
     char name[NAME_MAX_LENGTH + 1]; /* of a container to be made; "" for none */
     char id[CONTAINER_ID_MAX + 1];  /* it is to have; "" for none */
     struct run run;                 /* rootfs, process and auto_remove of it */
+    bool starts;                    /* by who asks, next */
     struct mount_spec *specs;
     size_t count;
     struct volumes_from *from;

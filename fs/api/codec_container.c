@@ -221,6 +221,7 @@ static int container_parse(struct attach_body *out, const json_t *object, struct
         r = take_name(object, "Id", out->id, sizeof(out->id), e);
     if (r == 0)
         r = run_parse(&out->run, object, e);
+    out->starts = take_boolean(object, "Starts");
     return r ? r : attach_parse(out, object, e);
 }
 
@@ -231,7 +232,8 @@ int codec_read_container(const char *text, size_t length, struct attach_body *ou
                                           {"Id", FIELD_STRING},
                                           {"Rootfs", FIELD_STRING},
                                           {"Process", FIELD_OBJECT},
-                                          {"AutoRemove", FIELD_BOOLEAN}};
+                                          {"AutoRemove", FIELD_BOOLEAN},
+                                          {"Starts", FIELD_BOOLEAN}};
     _cleanup_(json_decref_p) json_t *object = NULL;
     int r = object_read(text, length, fields, LENGTH(fields), &object, e);
 

@@ -102,7 +102,8 @@ static int attach(const struct request *request, const char *key, bool create,
                                     .from_count = body->from_count,
                                     .create = create,
                                     .id = create && body->id[0] ? body->id : NULL,
-                                    .run = create ? &body->run : NULL};
+                                    .run = create ? &body->run : NULL,
+                                    .starts = body->starts};
     struct volumes *volumes = volumes_of(request);
     struct container container;
     int r = volumes_attach(volumes, key, &wanted, &container, e);

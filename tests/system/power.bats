@@ -123,3 +123,40 @@ has_all_spares() {
 @test "Btrfs" {
     keeps_what_was_answered btrfs
 }
+
+# All of a container of volctl at once: as when the machine stops, nobody tells its end.
+container_cut() {
+    local container
+
+    container=$(volctl container inspect "$1" | jq -r '.[0].Pid')
+    pkill -KILL -f -- "--name $1 --rootfs $WORK/rootfs "
+    kill -KILL "$container"
+    eventually 10 process_is_gone "$container"
+}
+
+process_is_gone() {
+    ! process_is_alive "$1"
+}
+
+has_users() {
+    [ "$(volume_attribute "$TREE/data" refs | cut -d : -f 1 | sort | xargs)" = "$*" ]
+}
+
+@test "containers" {
+    require_runtime
+    disk_make ext4
+    rootfs_make "$WORK/rootfs"
+    mkdir "$TREE/data"
+    volctl container create --name kept -v data:/k >/dev/null
+    lose_power
+    has_users kept
+    volctl run -d --name ran --rootfs "$WORK/rootfs" -v data:/r sleep 1000 >/dev/null
+    container_cut ran
+    lose_power
+    has_users kept ran
+    [ "$(volctl container inspect ran | jq -r '.[0].State')" = exited ]
+    volctl run --rm --name gone --rootfs "$WORK/rootfs" -v data:/g true
+    lose_power
+    eventually 60 has_users kept ran
+    fails volctl container inspect gone
+}

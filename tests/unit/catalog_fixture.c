@@ -110,7 +110,7 @@ int fixture_attach(struct fixture *fixture, int n, int volume, const char *desti
 
     memcpy(attachment.volume_id, v.id, sizeof(attachment.volume_id));
     return catalog_attach(fixture->catalog, &container, NULL, &attachment, 1, FIXTURE_USED_AT,
-                          NULL);
+                          CATALOG_SYNC_NOW, NULL);
 }
 
 char *fixture_read(struct fixture *fixture, const char *name, size_t *size)

@@ -164,13 +164,14 @@ int volumes_attach(struct volumes *volumes, const char *key, const struct attach
 {
     const struct mount_spec *first = request->count ? &request->specs[0] : NULL;
     const struct run none = {0}, *run = request->run ? request->run : &none;
-    int r = begin(e, "%s %s %zu %s:%s%s%s%s%s%s%s%s%s%s", request->create ? "create" : "attach",
+    int r = begin(e, "%s %s %zu %s:%s%s%s%s%s%s%s%s%s%s%s", request->create ? "create" : "attach",
                   key ? key : "-", request->count, first && first->source ? first->source : "",
                   first ? first->destination : "", request->from_count ? " from " : "",
                   request->from_count ? request->from[0].container : "", request->id ? " id " : "",
                   request->id ? request->id : "", run->rootfs ? " rootfs " : "",
                   run->rootfs ? run->rootfs : "", run->auto_remove ? " rm" : "",
-                  run->process ? " " : "", run->process ? run->process : "");
+                  request->starts ? " starts" : "", run->process ? " " : "",
+                  run->process ? run->process : "");
 
     (void)volumes;
     return r ? r : catalog_container_get(NULL, key ? key : "app", out, e);

@@ -327,7 +327,7 @@ static void test_how_a_container_is_run_is_kept(void **state)
     assert_int_equal(back.exit_code, 137);
     assert_int_equal(catalog_run_each(f->catalog, keep_run, &again, NULL), 0);
     assert_string_equal(again.boot_id, given.boot_id);
-    assert_int_equal(catalog_container_delete(f->catalog, "aaaa", NULL), 0);
+    assert_int_equal(catalog_container_delete(f->catalog, "aaaa", CATALOG_SYNC_NOW, NULL), 0);
     run_deinit(&back);
     assert_int_equal(catalog_run_get(f->catalog, "aaaa", &back, NULL), 0);
     assert_null(back.rootfs);
@@ -386,8 +386,9 @@ static void test_container_put_updates(void **state)
     assert_int_equal(catalog_container_put(f->catalog, &bad, NULL, NULL), ERROR_NAME_INVALID);
     assert_int_equal(catalog_container_each(f->catalog, count_container, &count, NULL), 0);
     assert_int_equal(count, 4);
-    assert_int_equal(catalog_container_delete(f->catalog, "cccc", NULL), 0);
-    assert_int_equal(catalog_container_delete(f->catalog, "cccc", NULL), ERROR_NOT_FOUND);
+    assert_int_equal(catalog_container_delete(f->catalog, "cccc", CATALOG_SYNC_NOW, NULL), 0);
+    assert_int_equal(catalog_container_delete(f->catalog, "cccc", CATALOG_SYNC_NOW, NULL),
+                     ERROR_NOT_FOUND);
 }
 
 /* ---- attachments ------------------------------------------------------ */
@@ -437,7 +438,8 @@ static void test_attachments_are_listed_both_ways(void **state)
     assert_int_equal(fixture_attach(f, 1, 1, "/a"), 0);
     assert_int_equal(fixture_attach(f, 1, 2, "/c"), 0);
     assert_int_equal(fixture_attach(f, 2, 1, "/a"), 0);
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, &bind, 1, 0, NULL), 0);
+    assert_int_equal(
+        catalog_attach(f->catalog, &container, NULL, &bind, 1, 0, CATALOG_SYNC_NOW, NULL), 0);
     catalog_attachment_each_of_volume(f->catalog, one.id, see_container, &of_volume, NULL);
     assert_string_equal(of_volume.text, "container-1:/a:ro container-1:/b:ro container-2:/a:ro ");
     catalog_attachment_each_of_container(f->catalog, container.id, see_volume, &of_container, NULL);
@@ -471,7 +473,8 @@ static void test_attachment_comes_back_as_it_was(void **state)
 
     fixture_insert(f, 1);
     memcpy(given.volume_id, one.id, sizeof(given.volume_id));
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, &given, 1, 0, NULL), 0);
+    assert_int_equal(
+        catalog_attach(f->catalog, &container, NULL, &given, 1, 0, CATALOG_SYNC_NOW, NULL), 0);
     assert_int_equal(
         catalog_attachment_each_of_container(f->catalog, container.id, see_whole, &back, NULL), 0);
     assert_string_equal(back.container_id, container.id);
@@ -497,21 +500,24 @@ static void test_attach_is_all_or_nothing(void **state)
     fixture_insert(f, 1);
     memcpy(pair[0].volume_id, one.id, sizeof(one.id));
     memcpy(pair[1].volume_id, one.id, sizeof(one.id));
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 0, &e), ERROR_EXISTS);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 0, CATALOG_SYNC_NOW, &e),
+                     ERROR_EXISTS);
     assert_string_equal(e.text, "Duplicate mount point: /a");
     assert_int_equal(catalog_container_get(f->catalog, container.id, &back, NULL), ERROR_NOT_FOUND);
     pair[1].destination = b;
     memcpy(pair[1].volume_id, missing.id, sizeof(missing.id));
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 0, &e), ERROR_NOT_FOUND);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 0, CATALOG_SYNC_NOW, &e),
+                     ERROR_NOT_FOUND);
     pair[1].destination = relative;
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 0, &e),
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 0, CATALOG_SYNC_NOW, &e),
                      ERROR_SPEC_INVALID);
     pair[1].destination = b;
     pair[1].volume_id[0] = 0;
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 0, &e),
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 0, CATALOG_SYNC_NOW, &e),
                      ERROR_SPEC_INVALID);
     assert_int_equal(catalog_container_get(f->catalog, container.id, &back, NULL), ERROR_NOT_FOUND);
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, NULL, 0, 0, &e), 0);
+    assert_int_equal(catalog_attach(f->catalog, &container, NULL, NULL, 0, 0, CATALOG_SYNC_NOW, &e),
+                     0);
     assert_int_equal(catalog_container_get(f->catalog, container.id, &back, NULL), 0);
 }
 
@@ -535,13 +541,17 @@ static void test_attach_notes_the_time(void **state)
     fixture_insert(f, 1);
     fixture_insert(f, 2);
     memcpy(pair[0].volume_id, one.id, sizeof(one.id));
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 50, NULL), 0);
+    assert_int_equal(
+        catalog_attach(f->catalog, &container, NULL, pair, 2, 50, CATALOG_SYNC_NOW, NULL), 0);
     assert_int_equal(used_at(f, &one), 50);
     assert_int_equal(used_at(f, &two), 0);
     pair[0].destination = c;
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 2, 60, NULL), ERROR_EXISTS);
+    assert_int_equal(
+        catalog_attach(f->catalog, &container, NULL, pair, 2, 60, CATALOG_SYNC_NOW, NULL),
+        ERROR_EXISTS);
     assert_int_equal(used_at(f, &one), 50);
-    assert_int_equal(catalog_attach(f->catalog, &container, NULL, pair, 1, 40, NULL), 0);
+    assert_int_equal(
+        catalog_attach(f->catalog, &container, NULL, pair, 1, 40, CATALOG_SYNC_NOW, NULL), 0);
     assert_int_equal(used_at(f, &one), 50);
 }
 
@@ -572,7 +582,7 @@ static void test_container_takes_its_attachments_along(void **state)
 
     fixture_insert(f, 1);
     fixture_attach(f, 1, 1, "/a");
-    assert_int_equal(catalog_container_delete(f->catalog, container.id, NULL), 0);
+    assert_int_equal(catalog_container_delete(f->catalog, container.id, CATALOG_SYNC_NOW, NULL), 0);
     assert_int_equal(catalog_volume_tombstone(f->catalog, one.id, NULL), 0);
 }
 

@@ -642,7 +642,7 @@ static const char *try_removal_on_full_disk(struct fixture *f)
         fill_disk(f);
         r = catalog_detach(f->catalog, container.id, "/d", &e);
         if (!r)
-            r = catalog_container_delete(f->catalog, container.id, &e);
+            r = catalog_container_delete(f->catalog, container.id, CATALOG_SYNC_NOW, &e);
         fill_disk(f);
         if (!r)
             r = catalog_volume_tombstone(f->catalog, volume.id, &e);

@@ -162,8 +162,8 @@ static const struct {
     {"POST", "/volumefs/containers", "{\"Name\":\"../x\"}", 400, "", "../x"},
     {"POST", "/volumefs/containers",
      "{\"Id\":\"c7\",\"Rootfs\":\"/srv/./root/"
-     "\",\"AutoRemove\":true,\"Process\":{\"Args\":[\"sh\"]}}",
-     201, "create - 0 : id c7 rootfs /srv/root rm {\"Args\":[\"sh\"]}", "\"AutoRemove\":"},
+     "\",\"AutoRemove\":true,\"Starts\":true,\"Process\":{\"Args\":[\"sh\"]}}",
+     201, "create - 0 : id c7 rootfs /srv/root rm starts {\"Args\":[\"sh\"]}", "\"AutoRemove\":"},
     {"POST", "/volumefs/containers", "{\"Id\":\"../x\"}", 400, "", "../x"},
     {"POST", "/volumefs/containers", "{\"Rootfs\":\"root\"}", 400, "", "must be an absolute path"},
     {"POST", "/volumefs/containers", "{\"Process\":{\"Args\":[]}}", 400, "", "must name a command"},

@@ -22,10 +22,11 @@
     "\"Rootfs\":\"@DIR@/rootfs\"," PROCESS(args, "false") ",\"Mounts\":[]}"
 #define CREATE(more)                                                                               \
     "POST /volumefs/containers {\"Volumes\":[],\"Mounts\":[],\"VolumesFrom\":[]," more "}\n"
-#define ROOTED(process) CREATE("\"Id\":\"@ID@\",\"Rootfs\":\"@DIR@/rootfs\"," process)
-#define END(code)       "POST /volumefs/containers/@ID@/end {\"ExitCode\":" code "}\n"
-#define START           "POST /volumefs/containers/@ID@/start {\"Pid\":4242}\n"
-#define RUN             "run", "--runtime=./fake", "--rootfs=rootfs"
+#define ROOTED(process)  CREATE("\"Id\":\"@ID@\",\"Rootfs\":\"@DIR@/rootfs\"," process)
+#define STARTED(process) ROOTED("\"Starts\":true," process)
+#define END(code)        "POST /volumefs/containers/@ID@/end {\"ExitCode\":" code "}\n"
+#define START            "POST /volumefs/containers/@ID@/start {\"Pid\":4242}\n"
+#define RUN              "run", "--runtime=./fake", "--rootfs=rootfs"
 
 /* The runtime does what the command says, which it finds in the configuration. */
 static const char fake[] =
@@ -83,43 +84,43 @@ static const struct row rows[] = {
     {{RUN, "-t", "true"}, .status = 125, .error = "--tty needs a terminal as the standard input"},
     {{RUN, "\xff"}, .status = 125, .error = "is not UTF-8"},
     {{RUN, "-v", "web", "true"}, .status = 125, .error = "where in the container is 'web' to be?"},
-    {{RUN, "echo"}, .answers = {{409, NO("Conflict. The name is taken")}}, .requests = ROOTED(PROCESS("[\"echo\"]", "false")),
+    {{RUN, "echo"}, .answers = {{409, NO("Conflict. The name is taken")}}, .requests = STARTED(PROCESS("[\"echo\"]", "false")),
      .status = 125, .error = "volctl: Conflict. The name is taken\n"},
     {{"run", "--runtime=nosuchruntime", "--rootfs=rootfs", "echo"}, .answers = {{201, CONTAINER("[\"echo\"]")}, {204}},
-     .requests = ROOTED(PROCESS("[\"echo\"]", "false")) END("125"), .status = 125, .error = "volctl: there is no runtime 'nosuchruntime' here; install"},
+     .requests = STARTED(PROCESS("[\"echo\"]", "false")) END("125"), .status = 125, .error = "volctl: there is no runtime 'nosuchruntime' here; install"},
     {{"run", "--runtime=./rootfs/none", "--rootfs=rootfs", "echo"}, .answers = {{201, CONTAINER("[\"echo\"]")}, {204}},
-     .requests = ROOTED(PROCESS("[\"echo\"]", "false")) END("125"), .status = 125, .error = "volctl: cannot use the runtime ./rootfs/none: No such file"},
+     .requests = STARTED(PROCESS("[\"echo\"]", "false")) END("125"), .status = 125, .error = "volctl: cannot use the runtime ./rootfs/none: No such file"},
     {{RUN, "-u", "web", "echo"},
      .answers = {{201, "{\"Id\":\"" ID "\",\"Rootfs\":\"@DIR@/rootfs\",\"Process\":{\"Args\":[\"a\"],\"User\":\"web\"}}"}, {204}},
-     .requests = ROOTED("\"Process\":{\"Args\":[\"echo\"],\"Env\":[],\"Cwd\":\"/\",\"User\":\"web\",\"Terminal\":false,\"Interactive\":false}") END("125"),
+     .requests = STARTED("\"Process\":{\"Args\":[\"echo\"],\"Env\":[],\"Cwd\":\"/\",\"User\":\"web\",\"Terminal\":false,\"Interactive\":false}") END("125"),
      .status = 125, .error = "volctl: unable to find user web"},
 
     /* ends */
     {{RUN, "-i", "echo", "--", "-x"}, .input = "in\n", .answers = {{201, CONTAINER("[\"echo\"]")}, {204}},
-     .requests = ROOTED(PROCESS("[\"echo\",\"--\",\"-x\"]", "true")) END("3"), .status = 3, .out = "out\nin\n", .error = "err\n"},
+     .requests = STARTED(PROCESS("[\"echo\",\"--\",\"-x\"]", "true")) END("3"), .status = 3, .out = "out\nin\n", .error = "err\n"},
     {{RUN, "echo"}, .input = "in\n", .answers = {{201, CONTAINER("[\"echo\"]")}, {204}},
-     .requests = ROOTED(PROCESS("[\"echo\"]", "false")) END("3"), .status = 3, .out = "out\n", .error = "err\n"},
+     .requests = STARTED(PROCESS("[\"echo\"]", "false")) END("3"), .status = 3, .out = "out\n", .error = "err\n"},
     {{RUN, "none"}, .answers = {{201, CONTAINER("[\"none\"]")}, {204}},
-     .requests = ROOTED(PROCESS("[\"none\"]", "false")) END("127"), .status = 127,
+     .requests = STARTED(PROCESS("[\"none\"]", "false")) END("127"), .status = 127,
      .error = "volctl: fake: exec: \"none\": executable file not found in $PATH; the command is looked for in the rootfs @DIR@/rootfs, not on the host\n"},
     {{RUN, "odd"}, .answers = {{201, CONTAINER("[\"odd\"]")}, {204}},
-     .requests = ROOTED(PROCESS("[\"odd\"]", "false")) END("125"), .status = 125, .error = "volctl: fake: odd words; "},
+     .requests = STARTED(PROCESS("[\"odd\"]", "false")) END("125"), .status = 125, .error = "volctl: fake: odd words; "},
     {{RUN, "early"}, .answers = {{201, CONTAINER("[\"early\"]")}, {204}},
-     .requests = ROOTED(PROCESS("[\"early\"]", "false")) END("125"), .status = 125, .error = "volctl: the runtime fake was ended by signal 9 before the command ran"},
+     .requests = STARTED(PROCESS("[\"early\"]", "false")) END("125"), .status = 125, .error = "volctl: the runtime fake was ended by signal 9 before the command ran"},
     {{RUN, "late"}, .answers = {{201, CONTAINER("[\"late\"]")}, {204}},
-     .requests = ROOTED(PROCESS("[\"late\"]", "false")) END("125"), .status = 125, .error = "volctl: the runtime fake was ended by signal 9 while the container ran"},
+     .requests = STARTED(PROCESS("[\"late\"]", "false")) END("125"), .status = 125, .error = "volctl: the runtime fake was ended by signal 9 while the container ran"},
     {{RUN, "true"}, .answers = {{201, CONTAINER("[\"true\"]")}, {404, NO("No such container")}},
-     .requests = ROOTED(PROCESS("[\"true\"]", "false")) END("0"), .out = ""},
+     .requests = STARTED(PROCESS("[\"true\"]", "false")) END("0"), .out = ""},
     {{RUN, "true"}, .answers = {{201, CONTAINER("[\"true\"]")}, {500, NO("disk full")}},
-     .requests = ROOTED(PROCESS("[\"true\"]", "false")) END("0"), .out = "", .error = "volctl: disk full\n"},
+     .requests = STARTED(PROCESS("[\"true\"]", "false")) END("0"), .out = "", .error = "volctl: disk full\n"},
     {{RUN, "hooked"}, .answers = {{201, CONTAINER("[\"hooked\"]")}, {201, "{}"}, {204}},
-     .requests = ROOTED(PROCESS("[\"hooked\"]", "false")) START END("0"), .out = ""},
+     .requests = STARTED(PROCESS("[\"hooked\"]", "false")) START END("0"), .out = ""},
     {{RUN, "hooked"}, .answers = {{201, CONTAINER("[\"hooked\"]")}, {409, NO("it runs already")}, {204}},
-     .requests = ROOTED(PROCESS("[\"hooked\"]", "false")) START END("125"), .status = 125, .out = "", .error = "volctl: it runs already\n"},
+     .requests = STARTED(PROCESS("[\"hooked\"]", "false")) START END("125"), .status = 125, .out = "", .error = "volctl: it runs already\n"},
     {{RUN, "-d", "hooked"}, .answers = {{201, CONTAINER("[\"hooked\"]")}, {409, NO("it runs already")}, {204}},
-     .requests = ROOTED(PROCESS("[\"hooked\"]", "false")) START END("125"), .status = 125, .out = "", .error = "volctl: it runs already\n"},
+     .requests = STARTED(PROCESS("[\"hooked\"]", "false")) START END("125"), .status = 125, .out = "", .error = "volctl: it runs already\n"},
     {{RUN, "-d", "none"}, .answers = {{201, CONTAINER("[\"none\"]")}, {204}},
-     .requests = ROOTED(PROCESS("[\"none\"]", "false")) END("127"), .status = 127, .error = "volctl: fake: exec: \"none\""},
+     .requests = STARTED(PROCESS("[\"none\"]", "false")) END("127"), .status = 127, .error = "volctl: fake: exec: \"none\""},
 
     {{"start", "-a", "--runtime=./fake", "c"}, .answers = {{200, CONTAINER("[\"echo\"]")}, {200, "{}"}, {204}},
      .requests = "GET /volumefs/containers/c \nGET /volumefs/containers/@ID@ \n" END("3"), .status = 3, .out = "out\n", .error = "err\n"},
@@ -210,7 +211,7 @@ static void make_directory(const char *name)
 static const struct row run_true = {
     .arguments = {RUN, "true"},
     .answers = {{201, CONTAINER("[\"true\"]")}, {204}},
-    .requests = ROOTED(PROCESS("[\"true\"]", "false")) END("0"),
+    .requests = STARTED(PROCESS("[\"true\"]", "false")) END("0"),
 };
 
 /* What the runtime is called with; and nothing is left of the run. */

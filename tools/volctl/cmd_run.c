@@ -110,6 +110,7 @@ int cmd_run(struct volctl *volctl, int argc, char **argv)
     child_fill_streams();
     if (creation_init(&run.creation) < 0)
         return launch_report(-ENOMEM, NULL);
+    run.creation.starts = true;
     options_read_in_order(&argp, argc, argv, &run.options, 1, -1);
     return run_container(&run);
 }

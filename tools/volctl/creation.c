@@ -100,6 +100,8 @@ static int body_fill(struct creation *creation, char **arguments, int count, cha
         r = body_set_text(body, "Rootfs", creation->rootfs, e);
     if (r == 0 && creation->auto_remove)
         r = json_object_set_new(body, "AutoRemove", json_true()) < 0 ? -ENOMEM : 0;
+    if (r == 0 && creation->starts)
+        r = json_object_set_new(body, "Starts", json_true()) < 0 ? -ENOMEM : 0;
     if (r || count == 0)
         return r;
     r = process_body(&creation->process, arguments, count, &process, e);

@@ -23,6 +23,7 @@ struct creation {
     const char *name;
     char *rootfs; /* absolute, or NULL */
     bool auto_remove;
+    bool starts; /* it is run as soon as it is made */
 };
 int creation_init(struct creation *creation); /* 0 or -ENOMEM */
 void creation_deinit(struct creation *creation);

@@ -154,7 +154,7 @@ int main(int argc, char **argv)
     struct start start = {.options.volctl = &volctl};
     int status;
 
-    setlocale(LC_ALL, "");
+    setlocale(LC_CTYPE, ""); /* letters; but texts are English, ours and so the C library's */
     argv[0] = program;
     argp_err_exit_status = EXIT_USAGE;
     if (argp_parse(&start_argp, argc, argv, ARGP_IN_ORDER, NULL, &start) != 0)
