@@ -9,9 +9,13 @@
  *   Podman, others        nothing: each command is a process of its own, and Podman keeps its own
  *                         counts until the next boot. What no container is seen to have is told
  *                         by doctor, and ended by hand.
+ *   we die in the         dockerd asks again, but its second request has no body (moby#35459): it
+ *   middle of a call      never mounts what it was not told to have, nor takes back what it was.
+ *                         So what an earlier daemon recorded goes when no container has it.
  *
- * `mutex` guards the list of engines, is taken after stripes and before the catalog's lock. An
- * engine is put on the list after its use is recorded: so one that ends meanwhile is found.
+ * `mutex` guards the lists of engines and of inherited uses, is taken after stripes and before the
+ * catalog's lock. An engine is put on the list after its use is recorded: so one that ends
+ * meanwhile is found.
  */
 #include "catalog/cleanup.h"
 #include "fs/log.h"
@@ -32,8 +36,14 @@ enum {
     SETTLED_SECONDS = 600, /* a use without a container is told of when it is older */
 };
 
+struct use_list {
+    struct use *items;
+    size_t count;
+};
+
 struct engines {
     pthread_mutex_t mutex;
+    struct use_list inherited; /* of dockerds, recorded by an earlier daemon; some may have ended */
     char boot_id[BOOT_ID_LENGTH + 1];
     size_t count;
     struct {
@@ -59,6 +69,7 @@ struct engines *engines_free(struct engines *engines)
         return NULL;
     for (size_t i = 0; i < engines->count; i++)
         close(engines->items[i].pidfd);
+    free(engines->inherited.items);
     pthread_mutex_destroy(&engines->mutex);
     free(engines);
     return NULL;
@@ -84,6 +95,35 @@ static void engines_add(struct engines *engines, const struct engine_process *en
     }
     pthread_mutex_unlock(&engines->mutex);
     close_p(&pidfd);
+}
+
+/* ---- lists of uses ---------------------------------------------------------------- */
+
+static void use_list_deinit(struct use_list *list)
+{
+    free(list->items);
+}
+
+static int use_list_add(struct use_list *list, const struct use *use)
+{
+    struct use *grown = reallocarray(list->items, list->count + 1, sizeof(*grown));
+
+    if (!grown)
+        return -ENOMEM;
+    list->items = grown;
+    grown[list->count++] = *use;
+    return 0;
+}
+
+/* NULL: it is not in it. */
+static struct use *use_list_find(const struct use_list *list, const char *volume_id,
+                                 const char *mount_id)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].volume_id, volume_id) == 0 &&
+            strcmp(list->items[i].mount_id, mount_id) == 0)
+            return &list->items[i];
+    return NULL;
 }
 
 /* ---- what ended with its engine --------------------------------------------------- */
@@ -135,6 +175,11 @@ static int visit_recorded(void *context, const struct use *use)
     return 0;
 }
 
+static int visit_inherited(void *context, const struct use *use)
+{
+    return use->engine.pid ? use_list_add(context, use) : 0;
+}
+
 int volumes_recover_uses(struct volumes *volumes, struct error *e)
 {
     struct engines *engines = volumes->engines;
@@ -157,7 +202,8 @@ int volumes_recover_uses(struct volumes *volumes, struct error *e)
         else if (fd == -ESRCH)
             (void)!engine_end(volumes, &recorded.items[i]); /* told as a problem */
     }
-    return r;
+    return r ? r
+             : catalog_use_each(volumes->catalog, NULL, visit_inherited, &engines->inherited, e);
 }
 
 /* ---- mounting ---------------------------------------------------------------------- */
@@ -178,6 +224,29 @@ static int engine_identify(pid_t pid, struct engine_process *engine, int *pidfd,
     return 0;
 }
 
+/* Whether an earlier daemon recorded it, and nobody since. */
+static bool is_inherited(struct engines *engines, const char *volume_id, const char *mount_id)
+{
+    bool found;
+
+    pthread_mutex_lock(&engines->mutex);
+    found = use_list_find(&engines->inherited, volume_id, mount_id);
+    pthread_mutex_unlock(&engines->mutex);
+    return found;
+}
+
+static void inherited_drop(struct engines *engines, const char *volume_id, const char *mount_id)
+{
+    struct use_list *list = &engines->inherited;
+    struct use *use;
+
+    pthread_mutex_lock(&engines->mutex);
+    use = use_list_find(list, volume_id, mount_id);
+    if (use)
+        *use = list->items[--list->count];
+    pthread_mutex_unlock(&engines->mutex);
+}
+
 int volumes_mount(struct volumes *volumes, const char *name, const char *mount_id, pid_t pid,
                   struct error *e)
 {
@@ -194,8 +263,10 @@ int volumes_mount(struct volumes *volumes, const char *name, const char *mount_i
             ? catalog_use_mount(volumes->catalog, entry.id, mount_id, volumes->engines->boot_id,
                                 &engine, e)
             : volume_not_found(name, e);
-    if (r == 0)
+    if (r == 0) {
+        inherited_drop(volumes->engines, entry.id, mount_id);
         volume_event_used(volumes, EVENT_MOUNT, &entry, mount_id);
+    }
     stripes_unlock(volumes, stripe_of(name));
     if (engine.pid)
         engines_add(volumes->engines, &engine, pidfd);
@@ -206,11 +277,14 @@ int volumes_unmount(struct volumes *volumes, const char *name, const char *mount
                     struct error *e)
 {
     struct volume_entry entry;
+    uint32_t left;
     int r = ERROR_NOT_FOUND;
 
     stripes_lock(volumes, stripe_of(name));
     if (volume_table_find(volumes->table, name, &entry))
-        r = catalog_use_add(volumes->catalog, entry.id, mount_id, -1, NULL, e);
+        r = catalog_use_add(volumes->catalog, entry.id, mount_id, -1, &left, e);
+    if (r == 0 && left == 0)
+        inherited_drop(volumes->engines, entry.id, mount_id);
     if (r == 0)
         volume_event_used(volumes, EVENT_UNMOUNT, &entry, mount_id);
     stripes_unlock(volumes, stripe_of(name));
@@ -236,29 +310,20 @@ int volumes_end_uses(struct volumes *volumes, const char *name, struct error *e)
 /* ---- what nobody is seen to have ------------------------------------------------------ */
 
 struct settled {
-    struct use *items;
-    size_t count;
+    struct use_list uses;
     int64_t before;
 };
-
-static void settled_deinit(struct settled *settled)
-{
-    free(settled->items);
-}
 
 static int visit_settled(void *context, const struct use *use)
 {
     struct settled *settled = context;
-    struct use *grown;
 
-    if (use->since > settled->before)
-        return 0;
-    grown = reallocarray(settled->items, settled->count + 1, sizeof(*grown));
-    if (!grown)
-        return -ENOMEM;
-    settled->items = grown;
-    grown[settled->count++] = *use;
-    return 0;
+    return use->since > settled->before ? 0 : use_list_add(&settled->uses, use);
+}
+
+static int visit_any(void *context, const struct use *use)
+{
+    return use_list_add(context, use);
 }
 
 /* Whether the use is a reference by itself, as no container accounts for it. */
@@ -271,12 +336,24 @@ static bool is_unseen(const struct references *references, const struct use *use
     return false;
 }
 
+/* The same without a look at what containers have mounted, which takes long. */
+static bool may_be_unseen(struct volumes *volumes, const struct use *use)
+{
+    _cleanup_(references_deinit) struct references references = {0};
+    _cleanup_(volume_deinit) struct volume volume = {0};
+
+    return catalog_volume_get_by_id(volumes->catalog, use->volume_id, &volume, NULL) == 0 &&
+           references_collect(volumes->catalog, &volume, NULL, &references, NULL) == 0 &&
+           is_unseen(&references, use);
+}
+
 /* Whether the use is of a volume that is there, and by itself. */
 static bool use_is_unseen(struct volumes *volumes, const struct use *use, struct volume_entry *out)
 {
     _cleanup_(references_deinit) struct references references = {0};
 
     return volume_table_find_by_id(volumes->table, use->volume_id, out) &&
+           may_be_unseen(volumes, use) &&
            volumes_references(volumes, out->name, &references, NULL) == 0 &&
            is_unseen(&references, use);
 }
@@ -305,14 +382,15 @@ static int check_use(struct volumes *volumes, const struct use *use, problem_vis
 
 int volumes_check_uses(struct volumes *volumes, problem_visitor visit, void *context)
 {
-    _cleanup_(settled_deinit) struct settled settled = {0};
+    struct settled settled = {0};
     int r;
 
     volumes_review_uses(volumes);
     settled.before = time_now() - (int64_t)SETTLED_SECONDS * SETTLED_NS_PER_S;
     r = catalog_use_each(volumes->catalog, NULL, visit_settled, &settled, NULL);
-    for (size_t i = 0; r == 0 && i < settled.count; i++)
-        r = check_use(volumes, &settled.items[i], visit, context);
+    for (size_t i = 0; r == 0 && i < settled.uses.count; i++)
+        r = check_use(volumes, &settled.uses.items[i], visit, context);
+    use_list_deinit(&settled.uses);
     return r;
 }
 
@@ -320,8 +398,8 @@ int volumes_each_unseen_use(struct volumes *volumes, const char *mount_id,
                             int (*visit)(void *context, const char *name, int64_t since),
                             void *context, struct error *e)
 {
-    _cleanup_(settled_deinit) struct settled uses = {.before = INT64_MAX};
-    int r = catalog_use_each(volumes->catalog, NULL, visit_settled, &uses, e);
+    _cleanup_(use_list_deinit) struct use_list uses = {0};
+    int r = catalog_use_each(volumes->catalog, NULL, visit_any, &uses, e);
 
     for (size_t i = 0; r == 0 && i < uses.count; i++) {
         struct volume_entry entry;
@@ -347,21 +425,79 @@ static int visit_ending(void *context, const struct use *use)
     return 0;
 }
 
+/* With the name's stripe held. */
+static int end_use(struct volumes *volumes, const struct volume_entry *entry, const char *mount_id,
+                   struct error *e)
+{
+    struct ending ending = {.mount_id = mount_id};
+    int r = catalog_use_each(volumes->catalog, entry->id, visit_ending, &ending, e);
+
+    if (r == 0 && ending.count)
+        r = catalog_use_add(volumes->catalog, entry->id, mount_id, -ending.count, NULL, e);
+    if (r == 0 && ending.count)
+        volume_event_used(volumes, EVENT_UNMOUNT, entry, mount_id);
+    return r;
+}
+
 int volumes_end_use(struct volumes *volumes, const char *name, const char *mount_id,
                     struct error *e)
 {
-    struct ending ending = {.mount_id = mount_id};
     struct volume_entry entry;
     int r = 0;
 
     stripes_lock(volumes, stripe_of(name));
-    if (volume_table_find(volumes->table, name, &entry)) {
-        r = catalog_use_each(volumes->catalog, entry.id, visit_ending, &ending, e);
-        if (r == 0 && ending.count)
-            r = catalog_use_add(volumes->catalog, entry.id, mount_id, -ending.count, NULL, e);
-        if (r == 0 && ending.count)
-            volume_event_used(volumes, EVENT_UNMOUNT, &entry, mount_id);
+    if (volume_table_find(volumes->table, name, &entry))
+        r = end_use(volumes, &entry, mount_id, e);
+    stripes_unlock(volumes, stripe_of(name));
+    return r;
+}
+
+/* ---- what an earlier daemon recorded ---------------------------------------------------- */
+
+static int inherited_copy(struct engines *engines, struct use_list *out)
+{
+    int r = 0;
+
+    pthread_mutex_lock(&engines->mutex);
+    for (size_t i = 0; r == 0 && i < engines->inherited.count; i++)
+        r = use_list_add(out, &engines->inherited.items[i]);
+    pthread_mutex_unlock(&engines->mutex);
+    return r;
+}
+
+/* Unless it was mounted again under this id since it was looked at. */
+static int end_if_inherited(struct volumes *volumes, const struct use *use, const char *name,
+                            struct error *e)
+{
+    struct volume_entry entry;
+    int r = 0;
+
+    stripes_lock(volumes, stripe_of(name));
+    if (volume_table_find(volumes->table, name, &entry) && strcmp(entry.id, use->volume_id) == 0 &&
+        is_inherited(volumes->engines, use->volume_id, use->mount_id)) {
+        r = end_use(volumes, &entry, use->mount_id, e);
+        if (r == 0) {
+            inherited_drop(volumes->engines, use->volume_id, use->mount_id);
+            log_message(LOG_LEVEL_INFO,
+                        "volume %s: an earlier volumefs was told of its mount %.12s, which no "
+                        "container has; ended",
+                        name, use->mount_id);
+        }
     }
     stripes_unlock(volumes, stripe_of(name));
+    return r;
+}
+
+int volumes_end_inherited_uses(struct volumes *volumes, struct error *e)
+{
+    _cleanup_(use_list_deinit) struct use_list uses = {0};
+    int r = inherited_copy(volumes->engines, &uses);
+
+    for (size_t i = 0; r == 0 && i < uses.count; i++) {
+        struct volume_entry entry;
+
+        if (use_is_unseen(volumes, &uses.items[i], &entry))
+            r = end_if_inherited(volumes, &uses.items[i], entry.name, e);
+    }
     return r;
 }

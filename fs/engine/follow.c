@@ -197,7 +197,7 @@ static bool is_listed(void *context, const char *id)
     return engine_list_find(context, id);
 }
 
-/* ---- mounts that Podman has forgotten --------------------------------------------------- */
+/* ---- mounts that engines have forgotten ------------------------------------------------- */
 
 /*
  * Podman counts its mounts itself, and takes the last one back. One that was killed between the
@@ -231,7 +231,7 @@ static int check_use(void *context, const char *name, int64_t since)
 static int check_uses(struct follower *follower, struct error *e)
 {
     if (strcmp(follower->engine.name, "podman") != 0)
-        return 0;
+        return volumes_end_inherited_uses(follower->follow->volumes, e);
     return volumes_each_unseen_use(follower->follow->volumes, PODMAN_MOUNT_ID, check_use, follower,
                                    e);
 }

@@ -87,6 +87,27 @@ removes_a_volume() {
     nothing_is_left
 }
 
+# With the next change of the catalog: what asked for that is not answered.
+dies_with_the_next_change() {
+    strace -f -qq -p "$DAEMON_PID" -e trace=fdatasync -e inject=fdatasync:signal=KILL -o /dev/null 3>&- &
+    eventually 20 daemon_is_traced
+}
+
+@test "kill -9 of the daemon that has recorded a mount of docker's, and not said so" {
+    docker volume create --driver "$DRIVER" half
+    create half -v half:/x
+    agree
+    dies_with_the_next_change
+    fails docker start half
+    daemon_wait_end
+    walk_daemon_start
+    count_is half 1
+    docker rm half
+    count_is half 0
+    docker volume rm half
+    agree
+}
+
 @test "kill -9 of the daemon in the middle of commands" {
     local engine
 
