@@ -24,8 +24,8 @@
 struct catalog; /* opaque */
 
 /*
- * Whether a change waits for the disk. One that does not survives the death of any process, and a
- * loss of power from the next change on that does: changes are lost from the end only.
+ * Whether a change waits for the disk. One that does not wait survives the death of any process; a
+ * loss of power it survives once a later change has waited. Changes are lost from the end only.
  */
 enum catalog_sync { CATALOG_SYNC_NOW, CATALOG_SYNC_LATER };
 

@@ -531,6 +531,7 @@ int db_sync_commits(struct db *db, bool sync, struct error *e)
 
     if (sync == !db->commits_unsynced)
         return 0;
+    db->commits_unsynced = true; /* a statement that fails may have taken effect before */
     r = db_exec(db, sync ? "PRAGMA synchronous = FULL;" : "PRAGMA synchronous = NORMAL;", e);
     if (r == 0)
         db->commits_unsynced = !sync;

@@ -195,10 +195,9 @@ int volumes_detach(struct volumes *volumes, const char *key, const char *destina
 
 enum container_remove_flag {
     CONTAINER_REMOVE_VOLUMES =
-        1 << 0,                      /* those attached without a name that nobody else refers to */
-    CONTAINER_REMOVE_FORCE = 1 << 1, /* also one that runs: that is killed, if it is volctl's */
-    CONTAINER_REMOVE_ENDED = 1 << 2, /* found to have ended, as it would be again after a loss of
-                                        power: need not be on the disk */
+        1 << 0,                       /* those attached without a name that nobody else refers to */
+    CONTAINER_REMOVE_FORCE = 1 << 1,  /* also one that runs: that is killed, if it is volctl's */
+    CONTAINER_REMOVE_LAZILY = 1 << 2, /* it may be back after a loss of power */
 };
 /*
  * Forgets a container. ERROR_IN_USE: it runs. `removed` (may be NULL) is told each volume that went

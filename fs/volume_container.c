@@ -156,7 +156,7 @@ static int container_forget(struct volumes *volumes, const struct container *con
     if (r == 0)
         r = volume_access_drop_container(
             volumes, container->id,
-            flags & CONTAINER_REMOVE_ENDED ? CATALOG_SYNC_LATER : CATALOG_SYNC_NOW, e);
+            flags & CONTAINER_REMOVE_LAZILY ? CATALOG_SYNC_LATER : CATALOG_SYNC_NOW, e);
     if (r == 0)
         volume_event_departed(volumes, container, &departures);
     return r;

@@ -297,14 +297,22 @@ static int mark_ended(struct volumes *volumes, struct container *container, stru
     return catalog_container_put(volumes->catalog, container, run, e);
 }
 
+/* Whether it would be found again to go, should the power be lost now: one of volctl that ran. (One
+ * of others is first reported, and dropped later, as nobody told its end.) */
+static bool would_go_again(const struct container *container, const struct run *run)
+{
+    return run->auto_remove && container->state != CONTAINER_CREATED;
+}
+
 /* One that was found to have ended, by that run. If it was started meanwhile, it stays. */
 static int remove_ended(struct volumes *volumes, const struct container *container,
                         const struct run *run, struct error *e)
 {
+    unsigned lazily = would_go_again(container, run) ? CONTAINER_REMOVE_LAZILY : 0;
     bool same;
     int r = volume_container_remove_judged(
-        volumes, container, run,
-        CONTAINER_REMOVE_VOLUMES | CONTAINER_REMOVE_FORCE | CONTAINER_REMOVE_ENDED, NULL, &same, e);
+        volumes, container, run, CONTAINER_REMOVE_VOLUMES | CONTAINER_REMOVE_FORCE | lazily, NULL,
+        &same, e);
 
     return r == ERROR_NOT_FOUND ? 0 : r; /* somebody else was first */
 }

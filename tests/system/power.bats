@@ -124,11 +124,12 @@ has_all_spares() {
     keeps_what_was_answered btrfs
 }
 
-# All of a container of volctl at once: as when the machine stops, nobody tells its end.
+# A container of volctl ends with all that could tell or see its end, as when the machine stops.
 container_cut() {
     local container
 
     container=$(volctl container inspect "$1" | jq -r '.[0].Pid')
+    kill -STOP "$DAEMON_PID"
     pkill -KILL -f -- "--name $1 --rootfs $WORK/rootfs "
     kill -KILL "$container"
     eventually 10 process_is_gone "$container"
@@ -155,6 +156,11 @@ has_users() {
     lose_power
     has_users kept ran
     [ "$(volctl container inspect ran | jq -r '.[0].State')" = exited ]
+    # one that never ran is no container that ended: it would stay if it came back
+    volctl container create --rm --name failed --rootfs "$WORK/rootfs" -u nobodyhere -v data:/f true >/dev/null
+    fails volctl start -a failed
+    lose_power
+    has_users kept ran
     volctl run --rm --name gone --rootfs "$WORK/rootfs" -v data:/g true
     lose_power
     eventually 60 has_users kept ran

@@ -1,4 +1,4 @@
-/* Which changes wait for the disk: SQLite's calls of fdatasync come here. */
+/* Which changes wait for the disk: SQLite's calls of fdatasync, or fsync, come here. */
 #include "catalog/catalog.h"
 #include "tests/unit/catalog_fixture.h"
 #include "tests/unit/cmocka_all.h"
@@ -12,6 +12,12 @@ int fdatasync(int fd)
 {
     syncs++;
     return (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd)
+{
+    syncs++;
+    return (int)syscall(SYS_fsync, fd);
 }
 
 /* Since it was asked last. */

@@ -18,7 +18,10 @@ _volctl_options() {
         start) echo '--attach --interactive --runtime --socket --help' ;;
         stop) echo '--timeout --socket --help' ;;
         kill) echo '--signal --socket --help' ;;
-        container) echo "$_volctl_run_options --quiet --force --volumes --all --dry-run --format --socket --help" ;;
+        container)
+            echo "$_volctl_run_options --quiet --force --volumes --all --dry-run --detach --runtime --attach --timeout
+--signal --format --socket --help"
+            ;;
         events) echo '--follow --since --filter --format --socket --help' ;;
         doctor) echo '--rebuild --store --format --socket --help' ;;
         inspect | refs | df | set | rename | detach | version) echo '--format --socket --help' ;;
