@@ -32,6 +32,7 @@ static const unsigned cred_kept[] = {CAP_SYS_ADMIN,       CAP_CHOWN,   CAP_DAC_O
                                      CAP_LINUX_IMMUTABLE, /* store_seal */
                                      CAP_LEASE, /* backing_has_writer, of files of others */
                                      CAP_SETUID,          CAP_SETGID,  CAP_MKNOD,
+                                     CAP_KILL, /* volume_container_kill, of other users */
                                      CAP_SYS_PTRACE,      CAP_SETFCAP, CAP_SETPCAP};
 
 int cred_init(bool privileged, struct error *e)

@@ -343,6 +343,12 @@ in_terminal() {
     ends 1 volctl stop none
 }
 
+@test "rm -f ends a container of another user" {
+    volctl run -d --name c -u 1000 --rootfs "$ROOTFS" sleep 1000 >/dev/null
+    volctl container rm -f c
+    fails volctl container inspect c
+}
+
 @test "prune forgets what has ended, and with --all what never ran" {
     ends 0 volctl run --name ended --rootfs "$ROOTFS" true
     volctl container create --name holder -v data:/data >/dev/null
