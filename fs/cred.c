@@ -27,13 +27,16 @@ static _Thread_local struct {
 } cred_thread;
 
 /* What serving files for others takes; CAP_SYS_RESOURCE is not here: it would pass quotas. */
-static const unsigned cred_kept[] = {CAP_SYS_ADMIN,       CAP_CHOWN,   CAP_DAC_OVERRIDE,
-                                     CAP_DAC_READ_SEARCH, CAP_FOWNER,  CAP_FSETID,
-                                     CAP_LINUX_IMMUTABLE, /* store_seal */
-                                     CAP_LEASE, /* backing_has_writer, of files of others */
-                                     CAP_SETUID,          CAP_SETGID,  CAP_MKNOD,
-                                     CAP_KILL, /* volume_container_kill, of other users */
-                                     CAP_SYS_PTRACE,      CAP_SETFCAP, CAP_SETPCAP};
+static const unsigned cred_kept[] = {
+    CAP_SYS_ADMIN,       CAP_CHOWN,
+    CAP_DAC_OVERRIDE,    CAP_DAC_READ_SEARCH,
+    CAP_FOWNER,          CAP_FSETID,
+    CAP_LINUX_IMMUTABLE, /* store_seal */
+    CAP_LEASE,           /* backing_has_writer, of files of others */
+    CAP_SETUID,          CAP_SETGID,
+    CAP_MKNOD,           CAP_KILL, /* volume_container_kill, of other users */
+    CAP_SYS_PTRACE,      CAP_SETFCAP,
+    CAP_SETPCAP};
 
 int cred_init(bool privileged, struct error *e)
 {
