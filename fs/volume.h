@@ -277,9 +277,13 @@ int volumes_each_unseen_use(struct volumes *volumes, const char *mount_id,
 /* Takes all of the volume's under this id back, for an engine that has lost them. */
 int volumes_end_use(struct volumes *volumes, const char *name, const char *mount_id,
                     struct error *e);
-/* Takes back what dockerds had mounted when this daemon started, and no container has: after
- * dockerd's containers were recorded. Nobody reaches a volume by such a mount: its tree is dead. */
-int volumes_end_inherited_uses(struct volumes *volumes, struct error *e);
+/*
+ * Takes back what dockerds had mounted when this daemon started, and no container has; after all
+ * of dockerd's containers were recorded. Not in the first seconds, when a container of which nobody
+ * knows yet may be about to start on a mount of before: that many ms later, if not 0, it is to be
+ * called again. What cannot be taken back is logged, and waits for the next call.
+ */
+int volumes_end_inherited_uses(struct volumes *volumes);
 /* Visits containers that have volumes mounted of a daemon that ended, as problems. */
 int volumes_check_mounts(struct volumes *volumes, problem_visitor visit, void *context);
 /* Visits uses that no container is seen to have, for some time now, as problems. */

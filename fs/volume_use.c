@@ -34,6 +34,8 @@ enum {
     ENGINES_MAX = 64, /* more are not noticed to end */
     SETTLED_NS_PER_S = 1000 * 1000 * 1000,
     SETTLED_SECONDS = 600, /* a use without a container is told of when it is older */
+    NS_PER_MS = 1000 * 1000,
+    START_MS = 5000, /* a dockerd needs from a mount to the container's process */
 };
 
 struct use_list {
@@ -44,6 +46,7 @@ struct use_list {
 struct engines {
     pthread_mutex_t mutex;
     struct use_list inherited; /* of dockerds, recorded by an earlier daemon; some may have ended */
+    int64_t settled_at;        /* when what was under way at our start is done; monotonic */
     char boot_id[BOOT_ID_LENGTH + 1];
     size_t count;
     struct {
@@ -51,51 +54,6 @@ struct engines {
         int pidfd;
     } items[ENGINES_MAX];
 };
-
-struct engines *engines_new(void)
-{
-    struct engines *engines = calloc(1, sizeof(*engines));
-
-    if (!engines)
-        return NULL;
-    pthread_mutex_init(&engines->mutex, NULL);
-    process_boot_id(engines->boot_id);
-    return engines;
-}
-
-struct engines *engines_free(struct engines *engines)
-{
-    if (!engines)
-        return NULL;
-    for (size_t i = 0; i < engines->count; i++)
-        close(engines->items[i].pidfd);
-    free(engines->inherited.items);
-    pthread_mutex_destroy(&engines->mutex);
-    free(engines);
-    return NULL;
-}
-
-static bool engine_equal(const struct engine_process *a, const struct engine_process *b)
-{
-    return a->pid == b->pid && a->started_at == b->started_at;
-}
-
-/* Takes the pidfd over. */
-static void engines_add(struct engines *engines, const struct engine_process *engine, int pidfd)
-{
-    bool known = false;
-
-    pthread_mutex_lock(&engines->mutex);
-    for (size_t i = 0; i < engines->count && !known; i++)
-        known = engine_equal(&engines->items[i].engine, engine);
-    if (!known && engines->count < ENGINES_MAX) {
-        engines->items[engines->count].engine = *engine;
-        engines->items[engines->count++].pidfd = pidfd;
-        pidfd = -1;
-    }
-    pthread_mutex_unlock(&engines->mutex);
-    close_p(&pidfd);
-}
 
 /* ---- lists of uses ---------------------------------------------------------------- */
 
@@ -124,6 +82,54 @@ static struct use *use_list_find(const struct use_list *list, const char *volume
             strcmp(list->items[i].mount_id, mount_id) == 0)
             return &list->items[i];
     return NULL;
+}
+
+/* ---- engines --------------------------------------------------------------------------- */
+
+struct engines *engines_new(void)
+{
+    struct engines *engines = calloc(1, sizeof(*engines));
+
+    if (!engines)
+        return NULL;
+    pthread_mutex_init(&engines->mutex, NULL);
+    process_boot_id(engines->boot_id);
+    engines->settled_at = time_monotonic() + (int64_t)START_MS * NS_PER_MS;
+    return engines;
+}
+
+struct engines *engines_free(struct engines *engines)
+{
+    if (!engines)
+        return NULL;
+    for (size_t i = 0; i < engines->count; i++)
+        close(engines->items[i].pidfd);
+    use_list_deinit(&engines->inherited);
+    pthread_mutex_destroy(&engines->mutex);
+    free(engines);
+    return NULL;
+}
+
+static bool engine_equal(const struct engine_process *a, const struct engine_process *b)
+{
+    return a->pid == b->pid && a->started_at == b->started_at;
+}
+
+/* Takes the pidfd over. */
+static void engines_add(struct engines *engines, const struct engine_process *engine, int pidfd)
+{
+    bool known = false;
+
+    pthread_mutex_lock(&engines->mutex);
+    for (size_t i = 0; i < engines->count && !known; i++)
+        known = engine_equal(&engines->items[i].engine, engine);
+    if (!known && engines->count < ENGINES_MAX) {
+        engines->items[engines->count].engine = *engine;
+        engines->items[engines->count++].pidfd = pidfd;
+        pidfd = -1;
+    }
+    pthread_mutex_unlock(&engines->mutex);
+    close_p(&pidfd);
 }
 
 /* ---- what ended with its engine --------------------------------------------------- */
@@ -224,29 +230,6 @@ static int engine_identify(pid_t pid, struct engine_process *engine, int *pidfd,
     return 0;
 }
 
-/* Whether an earlier daemon recorded it, and nobody since. */
-static bool is_inherited(struct engines *engines, const char *volume_id, const char *mount_id)
-{
-    bool found;
-
-    pthread_mutex_lock(&engines->mutex);
-    found = use_list_find(&engines->inherited, volume_id, mount_id);
-    pthread_mutex_unlock(&engines->mutex);
-    return found;
-}
-
-static void inherited_drop(struct engines *engines, const char *volume_id, const char *mount_id)
-{
-    struct use_list *list = &engines->inherited;
-    struct use *use;
-
-    pthread_mutex_lock(&engines->mutex);
-    use = use_list_find(list, volume_id, mount_id);
-    if (use)
-        *use = list->items[--list->count];
-    pthread_mutex_unlock(&engines->mutex);
-}
-
 int volumes_mount(struct volumes *volumes, const char *name, const char *mount_id, pid_t pid,
                   struct error *e)
 {
@@ -263,10 +246,8 @@ int volumes_mount(struct volumes *volumes, const char *name, const char *mount_i
             ? catalog_use_mount(volumes->catalog, entry.id, mount_id, volumes->engines->boot_id,
                                 &engine, e)
             : volume_not_found(name, e);
-    if (r == 0) {
-        inherited_drop(volumes->engines, entry.id, mount_id);
+    if (r == 0)
         volume_event_used(volumes, EVENT_MOUNT, &entry, mount_id);
-    }
     stripes_unlock(volumes, stripe_of(name));
     if (engine.pid)
         engines_add(volumes->engines, &engine, pidfd);
@@ -277,14 +258,11 @@ int volumes_unmount(struct volumes *volumes, const char *name, const char *mount
                     struct error *e)
 {
     struct volume_entry entry;
-    uint32_t left;
     int r = ERROR_NOT_FOUND;
 
     stripes_lock(volumes, stripe_of(name));
     if (volume_table_find(volumes->table, name, &entry))
-        r = catalog_use_add(volumes->catalog, entry.id, mount_id, -1, &left, e);
-    if (r == 0 && left == 0)
-        inherited_drop(volumes->engines, entry.id, mount_id);
+        r = catalog_use_add(volumes->catalog, entry.id, mount_id, -1, NULL, e);
     if (r == 0)
         volume_event_used(volumes, EVENT_UNMOUNT, &entry, mount_id);
     stripes_unlock(volumes, stripe_of(name));
@@ -454,6 +432,25 @@ int volumes_end_use(struct volumes *volumes, const char *name, const char *mount
 
 /* ---- what an earlier daemon recorded ---------------------------------------------------- */
 
+static void inherited_drop(struct engines *engines, const char *volume_id, const char *mount_id)
+{
+    struct use_list *list = &engines->inherited;
+    struct use *use;
+
+    pthread_mutex_lock(&engines->mutex);
+    use = use_list_find(list, volume_id, mount_id);
+    if (use)
+        *use = list->items[--list->count];
+    pthread_mutex_unlock(&engines->mutex);
+}
+
+/* A look at all of them; containers are looked at once, and only if that decides. */
+struct inherited_review {
+    struct volumes *volumes;
+    struct live_mounts live;
+    bool is_scanned;
+};
+
 static int inherited_copy(struct engines *engines, struct use_list *out)
 {
     int r = 0;
@@ -465,39 +462,87 @@ static int inherited_copy(struct engines *engines, struct use_list *out)
     return r;
 }
 
-/* Unless it was mounted again under this id since it was looked at. */
-static int end_if_inherited(struct volumes *volumes, const struct use *use, const char *name,
-                            struct error *e)
+/* Whether the volume has more uses than places where containers have it. Which of them is too many
+ * nobody knows, and is all the same to the count. */
+static int has_surplus(struct volumes *volumes, const struct volume *volume,
+                       const struct live_mounts *live, bool *out, struct error *e)
+{
+    _cleanup_(references_deinit) struct references references = {0};
+    int r = references_collect(volumes->catalog, volume, live, &references, e);
+
+    *out = false;
+    for (size_t i = 0; r == 0 && i < references.count; i++)
+        *out = *out || references.items[i].sources == REFERENCE_USE;
+    return r;
+}
+
+static int review_surplus(struct inherited_review *review, const struct volume *volume, bool *out,
+                          struct error *e)
+{
+    int r = has_surplus(review->volumes, volume, NULL, out, e);
+
+    if (r || !*out)
+        return r;
+    if (!review->is_scanned)
+        r = volumes_scan_live(review->volumes, &review->live, e);
+    review->is_scanned = r == 0;
+    return r ? r : has_surplus(review->volumes, volume, &review->live, out, e);
+}
+
+static int end_inherited(struct volumes *volumes, const struct use *use, const char *name,
+                         struct error *e)
 {
     struct volume_entry entry;
     int r = 0;
 
     stripes_lock(volumes, stripe_of(name));
-    if (volume_table_find(volumes->table, name, &entry) && strcmp(entry.id, use->volume_id) == 0 &&
-        is_inherited(volumes->engines, use->volume_id, use->mount_id)) {
+    if (volume_table_find(volumes->table, name, &entry) && strcmp(entry.id, use->volume_id) == 0)
         r = end_use(volumes, &entry, use->mount_id, e);
-        if (r == 0) {
-            inherited_drop(volumes->engines, use->volume_id, use->mount_id);
-            log_message(LOG_LEVEL_INFO,
-                        "volume %s: an earlier volumefs was told of its mount %.12s, which no "
-                        "container has; ended",
-                        name, use->mount_id);
-        }
-    }
     stripes_unlock(volumes, stripe_of(name));
-    return r;
+    if (r == 0)
+        log_message(LOG_LEVEL_INFO,
+                    "volume %s: an earlier volumefs was told of the mount %.12s, and no container "
+                    "has it; ended",
+                    name, use->mount_id);
+    return r == ERROR_NOT_FOUND ? 0 : r; /* it ended by itself */
 }
 
-int volumes_end_inherited_uses(struct volumes *volumes, struct error *e)
+static int review_inherited(struct inherited_review *review, const struct use *use, struct error *e)
 {
-    _cleanup_(use_list_deinit) struct use_list uses = {0};
-    int r = inherited_copy(volumes->engines, &uses);
+    struct volumes *volumes = review->volumes;
+    _cleanup_(volume_deinit) struct volume volume = {0};
+    struct ending ending = {.mount_id = use->mount_id};
+    bool surplus = false;
+    int r = catalog_use_each(volumes->catalog, use->volume_id, visit_ending, &ending, e);
 
-    for (size_t i = 0; r == 0 && i < uses.count; i++) {
-        struct volume_entry entry;
-
-        if (use_is_unseen(volumes, &uses.items[i], &entry))
-            r = end_if_inherited(volumes, &uses.items[i], entry.name, e);
+    if (r == 0 && !ending.count) { /* it has ended */
+        inherited_drop(volumes->engines, use->volume_id, use->mount_id);
+        return 0;
     }
-    return r;
+    if (r == 0)
+        r = catalog_volume_get_by_id(volumes->catalog, use->volume_id, &volume, e);
+    if (r == 0)
+        r = review_surplus(review, &volume, &surplus, e);
+    return r || !surplus ? r : end_inherited(volumes, use, volume.name, e);
+}
+
+int volumes_end_inherited_uses(struct volumes *volumes)
+{
+    struct inherited_review review = {.volumes = volumes};
+    _cleanup_(use_list_deinit) struct use_list uses = {0};
+    struct error e = {0};
+    int r = inherited_copy(volumes->engines, &uses);
+    int64_t left_ns = volumes->engines->settled_at - time_monotonic();
+
+    if (r == 0 && uses.count && left_ns > 0)
+        return (int)(left_ns / NS_PER_MS) + 1;
+    for (size_t i = 0; r == 0 && i < uses.count; i++)
+        r = review_inherited(&review, &uses.items[i], &e);
+    if (r)
+        log_message(LOG_LEVEL_WARNING,
+                    "mounts that an earlier volumefs was told of are not looked through: %s; it is "
+                    "tried again",
+                    e.text[0] ? e.text : error_code_name(r));
+    live_mounts_deinit(&review.live);
+    return 0;
 }

@@ -230,8 +230,13 @@ static int check_use(void *context, const char *name, int64_t since)
 
 static int check_uses(struct follower *follower, struct error *e)
 {
-    if (strcmp(follower->engine.name, "podman") != 0)
-        return volumes_end_inherited_uses(follower->follow->volumes, e);
+    if (strcmp(follower->engine.name, "podman") != 0) {
+        int ms = follower->unrecorded ? 0 : volumes_end_inherited_uses(follower->follow->volumes);
+
+        if (ms)
+            list_again_in(follower, ms);
+        return 0;
+    }
     return volumes_each_unseen_use(follower->follow->volumes, PODMAN_MOUNT_ID, check_use, follower,
                                    e);
 }

@@ -89,7 +89,7 @@ removes_a_volume() {
 
 # With the next change of the catalog: what asked for that is not answered.
 dies_with_the_next_change() {
-    strace -f -qq -p "$DAEMON_PID" -e trace=fdatasync -e inject=fdatasync:signal=KILL -o /dev/null 3>&- &
+    strace -f -qq -p "$DAEMON_PID" -e trace=fsync,fdatasync -e inject=fsync,fdatasync:signal=KILL -o /dev/null 3>&- &
     eventually 20 daemon_is_traced
 }
 
@@ -100,12 +100,20 @@ dies_with_the_next_change() {
     dies_with_the_next_change
     fails docker start half
     daemon_wait_end
+    [ "$(sqlite3 "$STORE/catalog.db" 'SELECT count FROM uses')" = 1 ] # or it was another change
     walk_daemon_start
+    count_is half 1
+    docker start half
+    eventually 10 docker_has_ended half
     count_is half 1
     docker rm half
     count_is half 0
     docker volume rm half
     agree
+}
+
+docker_has_ended() {
+    [ "$(docker inspect -f '{{.State.Status}}' "$1")" = exited ]
 }
 
 @test "kill -9 of the daemon in the middle of commands" {

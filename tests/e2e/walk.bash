@@ -213,9 +213,9 @@ agrees() {
         same engine_counts volctl_counts
 }
 
-# Engines are followed, hence the seconds.
+# Engines are followed, hence the seconds; a daemon that starts waits five to see what is stale.
 agree() {
-    eventually 5 agrees || {
+    eventually 15 agrees || {
         cat "$WORK/differ" 2>/dev/null
         return 1
     }

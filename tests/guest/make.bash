@@ -13,6 +13,10 @@ boot_timeout=480 # seconds, for a machine without KVM that does much else
 copy_libraries() {
     local library
 
+    if [ ! -x "$1" ] || ldd "$1" | grep 'not found'; then
+        echo "$1 is not there, or its libraries are not" >&2
+        return 1
+    fi
     # ldd's lines: NAME => PATH (ADDRESS), and the loader's own path
     while read -r library; do
         if [ ! -e "$root$library" ]; then
