@@ -281,7 +281,7 @@ int volumes_end_use(struct volumes *volumes, const char *name, const char *mount
  * Takes back what dockerds had mounted when this daemon started, and no container has; after all
  * of dockerd's containers were recorded. Not in the first seconds, when a container of which nobody
  * knows yet may be about to start on a mount of before: that many ms later, if not 0, it is to be
- * called again. What cannot be taken back is logged, and waits for the next call.
+ * called again. What cannot be taken back is logged, and waits for the next call. Of one thread.
  */
 int volumes_end_inherited_uses(struct volumes *volumes);
 /* Visits containers that have volumes mounted of a daemon that ended, as problems. */

@@ -13,9 +13,8 @@
  *   middle of a call      never mounts what it was not told to have, nor takes back what it was.
  *                         So what an earlier daemon recorded goes when no container has it.
  *
- * `mutex` guards the lists of engines and of inherited uses, is taken after stripes and before the
- * catalog's lock. An engine is put on the list after its use is recorded: so one that ends
- * meanwhile is found.
+ * `mutex` guards the list of engines, is taken after stripes and before the catalog's lock. An
+ * engine is put on the list after its use is recorded: so one that ends meanwhile is found.
  */
 #include "catalog/cleanup.h"
 #include "fs/log.h"
@@ -44,9 +43,10 @@ struct use_list {
 };
 
 struct engines {
-    pthread_mutex_t mutex;
-    struct use_list inherited; /* of dockerds, recorded by an earlier daemon; some may have ended */
+    struct use_list inherited; /* of dockerds, recorded by an earlier daemon; some may have ended.
+                                  Of the start, then of who ends them: volumes_end_inherited_uses */
     int64_t settled_at;        /* when what was under way at our start is done; monotonic */
+    pthread_mutex_t mutex;
     char boot_id[BOOT_ID_LENGTH + 1];
     size_t count;
     struct {
@@ -73,15 +73,13 @@ static int use_list_add(struct use_list *list, const struct use *use)
     return 0;
 }
 
-/* NULL: it is not in it. */
-static struct use *use_list_find(const struct use_list *list, const char *volume_id,
-                                 const char *mount_id)
+static bool use_list_has(const struct use_list *list, const struct use *use)
 {
     for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->items[i].volume_id, volume_id) == 0 &&
-            strcmp(list->items[i].mount_id, mount_id) == 0)
-            return &list->items[i];
-    return NULL;
+        if (strcmp(list->items[i].volume_id, use->volume_id) == 0 &&
+            strcmp(list->items[i].mount_id, use->mount_id) == 0)
+            return true;
+    return false;
 }
 
 /* ---- engines --------------------------------------------------------------------------- */
@@ -163,53 +161,47 @@ void volumes_review_uses(struct volumes *volumes)
     pthread_mutex_unlock(&engines->mutex);
 }
 
-/* Distinct engines of the uses that are recorded. */
-struct recorded {
-    struct engine_process items[ENGINES_MAX];
-    size_t count;
-};
-
-static int visit_recorded(void *context, const struct use *use)
-{
-    struct recorded *recorded = context;
-
-    for (size_t i = 0; i < recorded->count; i++)
-        if (engine_equal(&recorded->items[i], &use->engine))
-            return 0;
-    if (use->engine.pid && recorded->count < ENGINES_MAX)
-        recorded->items[recorded->count++] = use->engine;
-    return 0;
-}
-
 static int visit_inherited(void *context, const struct use *use)
 {
     return use->engine.pid ? use_list_add(context, use) : 0;
 }
 
+/* Whether no use before it is of the same engine. */
+static bool is_first_of_engine(const struct use_list *uses, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (engine_equal(&uses->items[i].engine, &uses->items[index].engine))
+            return false;
+    return true;
+}
+
+static void recover_engine(struct volumes *volumes, const struct engine_process *engine)
+{
+    struct run run = {.pid = engine->pid, .pid_started_at = engine->started_at};
+    int fd;
+
+    memcpy(run.boot_id, volumes->engines->boot_id, sizeof(run.boot_id));
+    fd = process_reopen(&run);
+    if (fd >= 0)
+        engines_add(volumes->engines, engine, fd);
+    else if (fd == -ESRCH)
+        (void)!engine_end(volumes, engine); /* told as a problem */
+}
+
 int volumes_recover_uses(struct volumes *volumes, struct error *e)
 {
     struct engines *engines = volumes->engines;
-    struct recorded recorded = {0};
+    struct use_list *uses = &engines->inherited;
     int r = 0;
 
     if (engines->boot_id[0]) /* else nothing is known, and all stays */
         r = catalog_use_void_boots(volumes->catalog, engines->boot_id, e);
     if (r == 0)
-        r = catalog_use_each(volumes->catalog, NULL, visit_recorded, &recorded, e);
-    for (size_t i = 0; r == 0 && i < recorded.count; i++) {
-        struct run run = {.pid = recorded.items[i].pid,
-                          .pid_started_at = recorded.items[i].started_at};
-        int fd;
-
-        memcpy(run.boot_id, engines->boot_id, sizeof(run.boot_id));
-        fd = process_reopen(&run);
-        if (fd >= 0)
-            engines_add(engines, &recorded.items[i], fd);
-        else if (fd == -ESRCH)
-            (void)!engine_end(volumes, &recorded.items[i]); /* told as a problem */
-    }
-    return r ? r
-             : catalog_use_each(volumes->catalog, NULL, visit_inherited, &engines->inherited, e);
+        r = catalog_use_each(volumes->catalog, NULL, visit_inherited, uses, e);
+    for (size_t i = 0; r == 0 && i < uses->count; i++)
+        if (is_first_of_engine(uses, i))
+            recover_engine(volumes, &uses->items[i].engine);
+    return r;
 }
 
 /* ---- mounting ---------------------------------------------------------------------- */
@@ -287,18 +279,6 @@ int volumes_end_uses(struct volumes *volumes, const char *name, struct error *e)
 
 /* ---- what nobody is seen to have ------------------------------------------------------ */
 
-struct settled {
-    struct use_list uses;
-    int64_t before;
-};
-
-static int visit_settled(void *context, const struct use *use)
-{
-    struct settled *settled = context;
-
-    return use->since > settled->before ? 0 : use_list_add(&settled->uses, use);
-}
-
 static int visit_any(void *context, const struct use *use)
 {
     return use_list_add(context, use);
@@ -314,37 +294,64 @@ static bool is_unseen(const struct references *references, const struct use *use
     return false;
 }
 
-/* The same without a look at what containers have mounted, which takes long. */
-static bool may_be_unseen(struct volumes *volumes, const struct use *use)
+/* Whether there is any such use: more of them than places where containers have the volume. */
+static bool has_unseen(const struct references *references)
 {
-    _cleanup_(references_deinit) struct references references = {0};
-    _cleanup_(volume_deinit) struct volume volume = {0};
+    for (size_t i = 0; i < references->count; i++)
+        if (references->items[i].sources == REFERENCE_USE)
+            return true;
+    return false;
+}
 
-    return catalog_volume_get_by_id(volumes->catalog, use->volume_id, &volume, NULL) == 0 &&
-           references_collect(volumes->catalog, &volume, NULL, &references, NULL) == 0 &&
-           is_unseen(&references, use);
+/* A look at who has volumes; at what containers have mounted once, and only if that decides. */
+struct look {
+    struct volumes *volumes;
+    struct live_mounts live;
+    bool has_live;
+};
+
+static void look_deinit(struct look *look)
+{
+    live_mounts_deinit(&look->live);
+}
+
+/* All references if one of them is an unseen use; else those that are recorded. */
+static int look_collect(struct look *look, const char *volume_id, struct references *out,
+                        struct error *e)
+{
+    struct volumes *volumes = look->volumes;
+    _cleanup_(volume_deinit) struct volume volume = {0};
+    int r = catalog_volume_get_by_id(volumes->catalog, volume_id, &volume, e);
+
+    if (r == 0)
+        r = references_collect(volumes->catalog, &volume, NULL, out, e);
+    if (r || !has_unseen(out))
+        return r;
+    references_deinit(out);
+    if (!look->has_live)
+        r = volumes_scan_live(volumes, &look->live, e);
+    look->has_live = r == 0;
+    return r ? r : references_collect(volumes->catalog, &volume, &look->live, out, e);
 }
 
 /* Whether the use is of a volume that is there, and by itself. */
-static bool use_is_unseen(struct volumes *volumes, const struct use *use, struct volume_entry *out)
+static bool use_is_unseen(struct look *look, const struct use *use, struct volume_entry *out)
 {
     _cleanup_(references_deinit) struct references references = {0};
 
-    return volume_table_find_by_id(volumes->table, use->volume_id, out) &&
-           may_be_unseen(volumes, use) &&
-           volumes_references(volumes, out->name, &references, NULL) == 0 &&
+    return volume_table_find_by_id(look->volumes->table, use->volume_id, out) &&
+           look_collect(look, use->volume_id, &references, NULL) == 0 &&
            is_unseen(&references, use);
 }
 
-static int check_use(struct volumes *volumes, const struct use *use, problem_visitor visit,
-                     void *context)
+static int check_use(struct look *look, const struct use *use, problem_visitor visit, void *context)
 {
     char text[160 + TIME_TEXT_SIZE];
     char next[256 + 2 * NAME_MAX_LENGTH];
     char since[TIME_TEXT_SIZE];
     struct volume_entry entry;
 
-    if (!use_is_unseen(volumes, use, &entry))
+    if (!use_is_unseen(look, use, &entry))
         return 0;
     time_format(use->since, since);
     snprintf(text, sizeof(text),
@@ -360,15 +367,16 @@ static int check_use(struct volumes *volumes, const struct use *use, problem_vis
 
 int volumes_check_uses(struct volumes *volumes, problem_visitor visit, void *context)
 {
-    struct settled settled = {0};
+    _cleanup_(look_deinit) struct look look = {.volumes = volumes};
+    _cleanup_(use_list_deinit) struct use_list uses = {0};
+    int64_t before = time_now() - (int64_t)SETTLED_SECONDS * SETTLED_NS_PER_S;
     int r;
 
     volumes_review_uses(volumes);
-    settled.before = time_now() - (int64_t)SETTLED_SECONDS * SETTLED_NS_PER_S;
-    r = catalog_use_each(volumes->catalog, NULL, visit_settled, &settled, NULL);
-    for (size_t i = 0; r == 0 && i < settled.uses.count; i++)
-        r = check_use(volumes, &settled.uses.items[i], visit, context);
-    use_list_deinit(&settled.uses);
+    r = catalog_use_each(volumes->catalog, NULL, visit_any, &uses, NULL);
+    for (size_t i = 0; r == 0 && i < uses.count; i++)
+        if (uses.items[i].since <= before)
+            r = check_use(&look, &uses.items[i], visit, context);
     return r;
 }
 
@@ -376,14 +384,17 @@ int volumes_each_unseen_use(struct volumes *volumes, const char *mount_id,
                             int (*visit)(void *context, const char *name, int64_t since),
                             void *context, struct error *e)
 {
+    _cleanup_(look_deinit) struct look look = {.volumes = volumes};
     _cleanup_(use_list_deinit) struct use_list uses = {0};
-    int r = catalog_use_each(volumes->catalog, NULL, visit_any, &uses, e);
+    int r;
 
+    volumes_review_uses(volumes);
+    r = catalog_use_each(volumes->catalog, NULL, visit_any, &uses, e);
     for (size_t i = 0; r == 0 && i < uses.count; i++) {
         struct volume_entry entry;
 
         if (strcmp(uses.items[i].mount_id, mount_id) == 0 &&
-            use_is_unseen(volumes, &uses.items[i], &entry))
+            use_is_unseen(&look, &uses.items[i], &entry))
             r = visit(context, entry.name, uses.items[i].since);
     }
     return r;
@@ -403,146 +414,93 @@ static int visit_ending(void *context, const struct use *use)
     return 0;
 }
 
-/* With the name's stripe held. */
-static int end_use(struct volumes *volumes, const struct volume_entry *entry, const char *mount_id,
-                   struct error *e)
-{
-    struct ending ending = {.mount_id = mount_id};
-    int r = catalog_use_each(volumes->catalog, entry->id, visit_ending, &ending, e);
-
-    if (r == 0 && ending.count)
-        r = catalog_use_add(volumes->catalog, entry->id, mount_id, -ending.count, NULL, e);
-    if (r == 0 && ending.count)
-        volume_event_used(volumes, EVENT_UNMOUNT, entry, mount_id);
-    return r;
-}
-
 int volumes_end_use(struct volumes *volumes, const char *name, const char *mount_id,
                     struct error *e)
 {
+    struct ending ending = {.mount_id = mount_id};
     struct volume_entry entry;
     int r = 0;
 
     stripes_lock(volumes, stripe_of(name));
-    if (volume_table_find(volumes->table, name, &entry))
-        r = end_use(volumes, &entry, mount_id, e);
+    if (volume_table_find(volumes->table, name, &entry)) {
+        r = catalog_use_each(volumes->catalog, entry.id, visit_ending, &ending, e);
+        if (r == 0 && ending.count)
+            r = catalog_use_add(volumes->catalog, entry.id, mount_id, -ending.count, NULL, e);
+        if (r == 0 && ending.count)
+            volume_event_used(volumes, EVENT_UNMOUNT, &entry, mount_id);
+    }
     stripes_unlock(volumes, stripe_of(name));
     return r;
 }
 
 /* ---- what an earlier daemon recorded ---------------------------------------------------- */
 
-static void inherited_drop(struct engines *engines, const char *volume_id, const char *mount_id)
-{
-    struct use_list *list = &engines->inherited;
-    struct use *use;
-
-    pthread_mutex_lock(&engines->mutex);
-    use = use_list_find(list, volume_id, mount_id);
-    if (use)
-        *use = list->items[--list->count];
-    pthread_mutex_unlock(&engines->mutex);
-}
-
-/* A look at all of them; containers are looked at once, and only if that decides. */
-struct inherited_review {
-    struct volumes *volumes;
-    struct live_mounts live;
-    bool is_scanned;
+/* Those of the inherited that have not ended. */
+struct remaining {
+    const struct use_list *inherited;
+    struct use_list uses;
 };
 
-static int inherited_copy(struct engines *engines, struct use_list *out)
+static int visit_remaining(void *context, const struct use *use)
 {
-    int r = 0;
+    struct remaining *remaining = context;
 
-    pthread_mutex_lock(&engines->mutex);
-    for (size_t i = 0; r == 0 && i < engines->inherited.count; i++)
-        r = use_list_add(out, &engines->inherited.items[i]);
-    pthread_mutex_unlock(&engines->mutex);
+    return use_list_has(remaining->inherited, use) ? use_list_add(&remaining->uses, use) : 0;
+}
+
+static int inherited_renew(struct volumes *volumes, struct error *e)
+{
+    struct use_list *inherited = &volumes->engines->inherited;
+    struct remaining remaining = {.inherited = inherited};
+    int r = catalog_use_each(volumes->catalog, NULL, visit_remaining, &remaining, e);
+
+    use_list_deinit(r ? &remaining.uses : inherited);
+    if (r == 0)
+        *inherited = remaining.uses;
     return r;
 }
 
-/* Whether the volume has more uses than places where containers have it. Which of them is too many
- * nobody knows, and is all the same to the count. */
-static int has_surplus(struct volumes *volumes, const struct volume *volume,
-                       const struct live_mounts *live, bool *out, struct error *e)
+/* Which of a volume's uses is one too many nobody knows, and is all the same to the count: it is
+ * this one. */
+static int review_inherited(struct look *look, const struct use *use, struct error *e)
 {
     _cleanup_(references_deinit) struct references references = {0};
-    int r = references_collect(volumes->catalog, volume, live, &references, e);
-
-    *out = false;
-    for (size_t i = 0; r == 0 && i < references.count; i++)
-        *out = *out || references.items[i].sources == REFERENCE_USE;
-    return r;
-}
-
-static int review_surplus(struct inherited_review *review, const struct volume *volume, bool *out,
-                          struct error *e)
-{
-    int r = has_surplus(review->volumes, volume, NULL, out, e);
-
-    if (r || !*out)
-        return r;
-    if (!review->is_scanned)
-        r = volumes_scan_live(review->volumes, &review->live, e);
-    review->is_scanned = r == 0;
-    return r ? r : has_surplus(review->volumes, volume, &review->live, out, e);
-}
-
-static int end_inherited(struct volumes *volumes, const struct use *use, const char *name,
-                         struct error *e)
-{
     struct volume_entry entry;
-    int r = 0;
+    int r;
 
-    stripes_lock(volumes, stripe_of(name));
-    if (volume_table_find(volumes->table, name, &entry) && strcmp(entry.id, use->volume_id) == 0)
-        r = end_use(volumes, &entry, use->mount_id, e);
-    stripes_unlock(volumes, stripe_of(name));
+    if (!volume_table_find_by_id(look->volumes->table, use->volume_id, &entry))
+        return 0;
+    r = look_collect(look, use->volume_id, &references, e);
+    if (r || !has_unseen(&references))
+        return r;
+    r = volumes_end_use(look->volumes, entry.name, use->mount_id, e);
     if (r == 0)
         log_message(LOG_LEVEL_INFO,
                     "volume %s: an earlier volumefs was told of the mount %.12s, and no container "
                     "has it; ended",
-                    name, use->mount_id);
+                    entry.name, use->mount_id);
     return r == ERROR_NOT_FOUND ? 0 : r; /* it ended by itself */
-}
-
-static int review_inherited(struct inherited_review *review, const struct use *use, struct error *e)
-{
-    struct volumes *volumes = review->volumes;
-    _cleanup_(volume_deinit) struct volume volume = {0};
-    struct ending ending = {.mount_id = use->mount_id};
-    bool surplus = false;
-    int r = catalog_use_each(volumes->catalog, use->volume_id, visit_ending, &ending, e);
-
-    if (r == 0 && !ending.count) { /* it has ended */
-        inherited_drop(volumes->engines, use->volume_id, use->mount_id);
-        return 0;
-    }
-    if (r == 0)
-        r = catalog_volume_get_by_id(volumes->catalog, use->volume_id, &volume, e);
-    if (r == 0)
-        r = review_surplus(review, &volume, &surplus, e);
-    return r || !surplus ? r : end_inherited(volumes, use, volume.name, e);
 }
 
 int volumes_end_inherited_uses(struct volumes *volumes)
 {
-    struct inherited_review review = {.volumes = volumes};
-    _cleanup_(use_list_deinit) struct use_list uses = {0};
-    struct error e = {0};
-    int r = inherited_copy(volumes->engines, &uses);
+    const struct use_list *uses = &volumes->engines->inherited;
     int64_t left_ns = volumes->engines->settled_at - time_monotonic();
+    _cleanup_(look_deinit) struct look look = {.volumes = volumes};
+    struct error e = {0};
+    int r;
 
-    if (r == 0 && uses.count && left_ns > 0)
+    if (uses->count == 0)
+        return 0;
+    if (left_ns > 0)
         return (int)(left_ns / NS_PER_MS) + 1;
-    for (size_t i = 0; r == 0 && i < uses.count; i++)
-        r = review_inherited(&review, &uses.items[i], &e);
+    r = inherited_renew(volumes, &e);
+    for (size_t i = 0; r == 0 && i < uses->count; i++)
+        r = review_inherited(&look, &uses->items[i], &e);
     if (r)
         log_message(LOG_LEVEL_WARNING,
                     "mounts that an earlier volumefs was told of are not looked through: %s; it is "
                     "tried again",
                     e.text[0] ? e.text : error_code_name(r));
-    live_mounts_deinit(&review.live);
     return 0;
 }

@@ -82,6 +82,11 @@ static int body_set_text(json_t *body, const char *key, const char *text, struct
     return 0;
 }
 
+static int body_set_flag(json_t *body, const char *key, bool flag)
+{
+    return flag && json_object_set_new(body, key, json_true()) < 0 ? -ENOMEM : 0;
+}
+
 /* With a rootfs it has an id of our making, by which can be asked what is copied for it. */
 static int body_fill(struct creation *creation, char **arguments, int count, char *id,
                      struct error *e)
@@ -98,10 +103,10 @@ static int body_fill(struct creation *creation, char **arguments, int count, cha
         r = body_set_text(body, "Id", id, e);
     if (r == 0)
         r = body_set_text(body, "Rootfs", creation->rootfs, e);
-    if (r == 0 && creation->auto_remove)
-        r = json_object_set_new(body, "AutoRemove", json_true()) < 0 ? -ENOMEM : 0;
-    if (r == 0 && creation->starts)
-        r = json_object_set_new(body, "Starts", json_true()) < 0 ? -ENOMEM : 0;
+    if (r == 0)
+        r = body_set_flag(body, "AutoRemove", creation->auto_remove);
+    if (r == 0)
+        r = body_set_flag(body, "Starts", creation->starts);
     if (r || count == 0)
         return r;
     r = process_body(&creation->process, arguments, count, &process, e);
