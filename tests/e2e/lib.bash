@@ -84,10 +84,6 @@ docker_kill() {
     rm -f "$WORK/d/pid" "$WORK/d/exec/containerd/containerd.pid"
 }
 
-ended() {
-    ! process_is_alive "$1"
-}
-
 # SIGTERM, and time to unmount what it holds.
 end_engine() {
     local waited

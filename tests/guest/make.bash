@@ -47,6 +47,23 @@ make_busybox_root() {
     echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 }
 
+# In place of busybox's own, which are less.
+copy_over_busybox() {
+    local program
+
+    for program in "$@"; do
+        rm -f "$root/bin/$program"
+        copy_program "$(command -v "$program")"
+    done
+}
+
+# install_checks INIT CHECKS
+install_checks() {
+    install -m 755 "$1" "$root/init"
+    install -m 755 "$2" "$root/checks"
+    install -m 644 "$(dirname "${BASH_SOURCE[0]}")/check.sh" "$root/check.sh"
+}
+
 make_initramfs() {
     (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/initramfs"
 }

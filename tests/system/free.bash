@@ -50,6 +50,10 @@ process_is_alive() {
     { sed 's/.*) //; s/ .*//' "/proc/$1/task/"*/stat 2>/dev/null || true; } | grep -qv '[ZX]'
 }
 
+ended() {
+    ! process_is_alive "$1"
+}
+
 end_processes() {
     local pid waited
 

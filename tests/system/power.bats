@@ -132,11 +132,7 @@ container_cut() {
     kill -STOP "$DAEMON_PID"
     pkill -KILL -f -- "--name $1 --rootfs $WORK/rootfs "
     kill -KILL "$container"
-    eventually 10 process_is_gone "$container"
-}
-
-process_is_gone() {
-    ! process_is_alive "$1"
+    eventually 10 ended "$container"
 }
 
 has_users() {
